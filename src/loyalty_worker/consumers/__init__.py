@@ -1,0 +1,1 @@
+"""Kafka in: bytes to events, outcomes to committed offsets."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, one method per SQL function, SQLSTATE table, migrations."""

@@ -1,0 +1,1 @@
+"""A believable casino evening, and the demonstration that reckons it up."""

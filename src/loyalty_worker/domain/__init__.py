@@ -1,0 +1,1 @@
+"""Rules and values of the field; standard library only, no input and no output."""

@@ -1,0 +1,1 @@
+"""Real Apache Kafka and PostgreSQL as child processes: demo, tests, benchmarks."""

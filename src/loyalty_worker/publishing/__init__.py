@@ -1,0 +1,1 @@
+"""Kafka out: topics, and producers."""

@@ -1,0 +1,1 @@
+"""Logs, metrics and probes; a leaf that anybody may import."""
