@@ -1,0 +1,87 @@
+"""One connection for one task, and the clear word when it cannot be had."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from loyalty_worker.database.address import read_address
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+
+_HINTS = {
+    "28P01": "check the password in the URL",
+    "28000": "check the login's name, and pg_hba.conf on the server",
+    "3D000": "check the database's name in the URL, or create it",
+    "53300": "the server has no free connection: check max_connections and who holds them",
+    "57P03": "the server is starting up or shutting down: try again in a moment",
+}
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818 - a state of the outside, not a mistake here
+    """PostgreSQL could not be reached, or refused the login.
+
+    The text is safe to print: place, cause and what to check; never a login or a driver's text.
+    """
+
+    def __init__(self, place: str, cause: str, hint: str) -> None:
+        super().__init__(f"PostgreSQL at {place}: {cause}; {hint}")
+        self.place = place
+
+
+@asynccontextmanager
+async def connection(
+    url: str,
+    *,
+    application_name: str,
+    server_settings: Mapping[str, str] | None = None,
+    timeout_seconds: float | None = None,
+) -> AsyncIterator[asyncpg.Connection]:
+    """Open a connection and close it at the end; raises `DatabaseUnavailable`."""
+    opened = await _open(
+        url,
+        {"application_name": application_name, **(server_settings or {})},
+        timeout_seconds,
+    )
+    try:
+        yield opened
+    finally:
+        await opened.close(timeout=CONNECT_TIMEOUT_SECONDS)
+
+
+async def _open(
+    url: str, server_settings: Mapping[str, str], timeout_seconds: float | None
+) -> asyncpg.Connection:
+    try:
+        address = read_address(url)
+    except ValueError as error:
+        raise DatabaseUnavailable("an unreadable URL", str(error), "check the setting") from None
+    timeout = timeout_seconds or address.connect_timeout or CONNECT_TIMEOUT_SECONDS
+    try:
+        return await asyncpg.connect(
+            address.dsn, timeout=timeout, server_settings=dict(server_settings)
+        )
+    except asyncpg.PostgresError as error:
+        hint = _HINTS.get(error.sqlstate or "", "look the SQLSTATE up in the server's log")
+        raise DatabaseUnavailable(
+            address.place, f"refused the connection (SQLSTATE {error.sqlstate})", hint
+        ) from None
+    except TimeoutError:
+        raise DatabaseUnavailable(
+            address.place,
+            f"no answer within {timeout:g} s",
+            "check the address, and that nothing between drops the packets",
+        ) from None
+    except ssl.SSLError as error:
+        raise DatabaseUnavailable(
+            address.place,
+            f"the TLS handshake failed ({error.reason or type(error).__name__})",
+            "check sslmode, sslrootcert and the server's certificate",
+        ) from None
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise DatabaseUnavailable(
+            address.place,
+            f"not reachable ({type(error).__name__})",
+            "check the URL, and that the server runs and listens there",
+        ) from None
