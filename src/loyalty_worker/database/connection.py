@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from loyalty_worker.database.address import read_address
+from loyalty_worker.postgres_url import read_postgres_url
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 
@@ -54,9 +54,9 @@ async def _open(
     url: str, server_settings: Mapping[str, str], timeout_seconds: float | None
 ) -> asyncpg.Connection:
     try:
-        address = read_address(url)
+        address = read_postgres_url(url)
     except ValueError as error:
-        raise DatabaseUnavailable("an unreadable URL", str(error), "check the setting") from None
+        raise DatabaseUnavailable("the URL given", f"it {error}", "correct the setting") from None
     timeout = timeout_seconds or address.connect_timeout or CONNECT_TIMEOUT_SECONDS
     try:
         return await asyncpg.connect(
@@ -79,7 +79,7 @@ async def _open(
             f"the TLS handshake failed ({error.reason or type(error).__name__})",
             "check sslmode, sslrootcert and the server's certificate",
         ) from None
-    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (OSError, ValueError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise DatabaseUnavailable(
             address.place,
             f"not reachable ({type(error).__name__})",
