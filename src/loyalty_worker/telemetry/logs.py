@@ -84,7 +84,7 @@ def _install(handler: logging.Handler, level: str) -> None:
     logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)
+    root.setLevel(level if level in {"DEBUG", "CRITICAL"} else logging.WARNING)
     logging.getLogger(_OWN).setLevel(level)
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in _REDIRECTED:

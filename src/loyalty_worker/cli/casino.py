@@ -1,0 +1,72 @@
+"""`loyalty casino add|list`."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from loyalty_worker.cli.options import (
+    ActorOption,
+    CasinoArgument,
+    JsonOption,
+    YesOption,
+    confirm,
+    operator_url,
+)
+from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
+from loyalty_worker.database.operator import (
+    Casino,
+    add_casino,
+    list_casinos,
+    operator_transaction,
+)
+from loyalty_worker.settings import load_settings
+
+casino = typer.Typer(
+    help="The casinos that may earn, with the operator's login.", no_args_is_help=True
+)
+
+
+@casino.command("add")
+def add(
+    casino_id: CasinoArgument,
+    *,
+    name: Annotated[str, typer.Option(help="The casino's name.")],
+    timezone: Annotated[
+        str | None, typer.Option(help="Its time zone, such as Europe/Vienna; UTC if not given.")
+    ] = None,
+    actor: ActorOption,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Provision a casino, so that its slips earn points. The same again changes nothing."""
+    url = operator_url(load_settings())
+    confirm([f"add casino {casino_id}, {name}, time zone {timezone or 'UTC'}, as {actor}"], yes=yes)
+    added = asyncio.run(_add(url, casino_id, name, timezone, actor))
+    if as_json:
+        print_json(as_row(added))
+    else:
+        print_line(f"casino {added.casino_id} is provisioned: {added.name}, {added.timezone}")
+
+
+@casino.command("list")
+def list_all(*, as_json: JsonOption = False) -> None:
+    """Print all casinos."""
+    rows = [as_row(found) for found in asyncio.run(_list(operator_url(load_settings())))]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ["casino_id", "name", "status", "timezone", "accrual_enabled"])
+
+
+async def _add(url: str, casino_id: UUID, name: str, timezone: str | None, actor: str) -> Casino:
+    async with operator_transaction(url, [casino_id], actor) as connection:
+        await add_casino(connection, casino_id, name, timezone)
+        casinos = await list_casinos(connection)
+    return next(found for found in casinos if found.casino_id == casino_id)
+
+
+async def _list(url: str) -> list[Casino]:
+    async with operator_transaction(url, []) as connection:
+        return await list_casinos(connection)

@@ -1,0 +1,52 @@
+"""Options that several commands share, and the settings they stand on."""
+
+import getpass
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+from uuid import UUID
+
+import typer
+from pydantic import SecretStr
+
+from loyalty_worker.cli.exits import UNAVAILABLE, USAGE, CommandError
+from loyalty_worker.cli.output import say
+from loyalty_worker.settings import Settings
+
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+YesOption: TypeAlias = Annotated[
+    bool, typer.Option("--yes", help="Do it; without this the plan is shown and nothing is done.")
+]
+ActorOption: TypeAlias = Annotated[
+    str, typer.Option("--actor", default_factory=getpass.getuser, help="Who acts, for the audit.")
+]
+CasinoArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The casino's id.")]
+CasinoOption: TypeAlias = Annotated[UUID, typer.Option("--casino", help="The casino's id.")]
+PlayerArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The player's id.")]
+
+
+def confirm(plan: Sequence[str], *, yes: bool) -> None:
+    """Print what is about to change; raises `CommandError` unless the person said `--yes`."""
+    for line in plan:
+        say(line)
+    if not yes:
+        raise CommandError(USAGE, "nothing was changed; add --yes to do it")
+
+
+def operator_url(settings: Settings) -> str:
+    """Return the operator's URL; raises `CommandError` where it is not set."""
+    return _url(settings.operator_database_url, "LOYALTY_OPERATOR_DATABASE_URL", "the operator's")
+
+
+def migration_url(settings: Settings) -> str:
+    """Return the owner's URL; raises `CommandError` where it is not set."""
+    return _url(settings.migration_database_url, "LOYALTY_MIGRATION_DATABASE_URL", "the owner's")
+
+
+def _url(secret: SecretStr | None, variable: str, whose: str) -> str:
+    if secret is None:
+        raise CommandError(
+            UNAVAILABLE,
+            f"{variable}: is not set; "
+            f"write {whose} login there, postgresql://user:password@host/database",
+        )
+    return secret.get_secret_value()

@@ -1,0 +1,86 @@
+"""`loyalty topics create`."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from loyalty_worker.cli.options import JsonOption, YesOption, confirm
+from loyalty_worker.cli.output import print_json, print_rows
+from loyalty_worker.publishing.topics import TopicSpec, TopicState, create_topics, existing_topics
+from loyalty_worker.settings import Settings, load_settings
+from loyalty_worker.settings.kafka import kafka_client_options
+
+topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
+
+_DAY_MS = 24 * 60 * 60 * 1000
+# Longer than any backup of the database is old: after a restore the worker catches up from here.
+_RETENTION = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)}
+# The broker's clock: a producer's wrong one would fool retention, lag and the service level.
+_INPUT = {**_RETENTION, "message.timestamp.type": "LogAppendTime"}
+
+
+@topics.command("create")
+def create(
+    *,
+    partitions: Annotated[int, typer.Option(min=1, max=1000, help="For each new topic.")] = 6,
+    replication: Annotated[
+        int | None, typer.Option(min=1, max=9, help="For each new topic; the broker's default.")
+    ] = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Create the topics that are missing. Those that exist stay as they are."""
+    settings = load_settings()
+    specs = topic_specs(settings)
+    options = kafka_client_options(settings)
+    before = asyncio.run(existing_topics(options, [spec.name for spec in specs]))
+    missing = [spec for spec in specs if spec.name not in before]
+    made: list[TopicState] = []
+    if missing:
+        copies = "the broker's default" if replication is None else str(replication)
+        confirm(
+            [
+                f"create {spec.name}: {partitions} partitions, replication {copies}"
+                for spec in missing
+            ],
+            yes=yes,
+        )
+        made = asyncio.run(create_topics(options, missing, partitions, replication))
+    _print(specs, before, {state.name: state for state in made}, as_json=as_json)
+
+
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """Return every topic the worker reads or writes, and how each is kept."""
+    inputs = (settings.topic_rating_slip_closed, settings.topic_promotion)
+    return [
+        *(TopicSpec(name, _INPUT) for name in inputs),
+        *(TopicSpec(f"{name}.dlq", _RETENTION) for name in inputs),
+        TopicSpec(settings.topic_drift_check_requested, _INPUT),
+        TopicSpec(settings.topic_drift_alerts, _RETENTION),
+    ]
+
+
+def _print(
+    specs: list[TopicSpec],
+    before: Mapping[str, TopicState],
+    made: Mapping[str, TopicState],
+    *,
+    as_json: bool,
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for spec in specs:
+        state = before.get(spec.name) or made[spec.name]
+        rows.append(
+            {
+                "topic": state.name,
+                "status": "exists" if spec.name in before else "created",
+                "partitions": state.partitions,
+                "replication": state.replication,
+            }
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ["topic", "status", "partitions", "replication"])
