@@ -91,6 +91,13 @@ def test_a_bet_is_exact_however_it_is_written(written: str) -> None:
     assert accepted(value).average_bet == Decimal("0.1")
 
 
+@pytest.mark.parametrize("written", ["7200", "7200.0", "72e2"])
+def test_a_whole_number_of_seconds_is_an_integer_however_it_is_written(written: str) -> None:
+    value = with_data(duration_seconds="HERE").replace(b'"HERE"', written.encode())
+    seconds = accepted(value).duration_seconds
+    assert (seconds, type(seconds)) == (7200, int)
+
+
 def test_a_policy_keeps_its_numbers_and_unknown_members_as_written() -> None:
     snapshot = b'{"loyalty":{"house_edge":1.50,"x":[true,null,"\xc3\xbc"]},"y":0.10}'
     value = with_data(policy_snapshot="HERE").replace(b'"HERE"', snapshot)
