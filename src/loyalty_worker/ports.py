@@ -72,6 +72,18 @@ class Fault(Exception):  # noqa: N818 - the field's word for what is retried, se
         self.sqlstate = sqlstate
 
 
+class NeedsPersonError(Exception):
+    """The work cannot go on until a person acts; `reason` is a code, `detail` says what to do.
+
+    The worker looks again from time to time and goes on by itself once the cause is gone.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
 class LedgerTransaction(Protocol):
     """One open database transaction; every method raises `Fault` when the database cannot."""
 

@@ -1,0 +1,134 @@
+"""Builds the consumer of `rating-slip-closed` from its parts."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faststream.kafka import KafkaBroker
+
+from loyalty_worker.application.post_batch import PostBatch
+from loyalty_worker.consumers.decoder import SlipDecoder
+from loyalty_worker.consumers.group_report import GroupReport
+from loyalty_worker.consumers.inspector import LogInspector
+from loyalty_worker.consumers.lag import LagSampler
+from loyalty_worker.consumers.partition import PartitionContext, PartitionLimits, PartitionTask
+from loyalty_worker.consumers.partition_report import PartitionReport
+from loyalty_worker.consumers.position import PartitionPositions
+from loyalty_worker.consumers.subscriber import Consume, subscribe
+from loyalty_worker.consumers.supervisor import GroupSupervisor
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import Ledger
+from loyalty_worker.settings import Settings
+from loyalty_worker.settings.kafka import kafka_client_options
+from loyalty_worker.telemetry.health import Health
+from loyalty_worker.telemetry.metrics import Metrics
+
+# aiokafka's own idle check would evict a spare member without partitions, and is not enforced
+# after any exception inside a fetch; the supervisor's beats and /livez take its place.
+_NO_IDLE_CHECK_MS = 24 * 60 * 60 * 1000
+_INSPECTOR_TIMEOUT_SECONDS = 5.0
+_INSPECTOR_FETCH_BYTES = 64 * 1024
+_LAG_INTERVAL_SECONDS = 2.0
+_RECREATION_CHECK_SECONDS = 60.0
+_COMMIT_TIMEOUT_SECONDS = 10.0
+_IDLE_WAIT_SECONDS = 1.0
+
+
+def inspector_client(settings: Settings) -> AIOKafkaConsumer:
+    """Return a client without a group, for looking at logs."""
+    return AIOKafkaConsumer(
+        **kafka_client_options(settings),
+        client_id="loyalty-inspector",
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        request_timeout_ms=int(_INSPECTOR_TIMEOUT_SECONDS * 1000),
+        max_partition_fetch_bytes=_INSPECTOR_FETCH_BYTES,
+        fetch_max_bytes=_INSPECTOR_FETCH_BYTES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Where a consumer says what it does."""
+
+    health: Health
+    metrics: Metrics
+
+
+class AccrualConsumer:
+    """The accrual group's subscriber with everything around it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker: KafkaBroker,
+        ledger: Ledger,
+        telemetry: Telemetry,
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        self.topic = settings.topic_rating_slip_closed
+        group = f"{settings.kafka_group_prefix}-accrual"
+        self._inspector = LogInspector(
+            lambda: inspector_client(settings), _INSPECTOR_TIMEOUT_SECONDS
+        )
+        metrics = telemetry.metrics
+        report = GroupReport(group, self.topic, telemetry.health, metrics)
+        self._lag = LagSampler(self._inspector, report, _LAG_INTERVAL_SECONDS)
+        context = PartitionContext(
+            PartitionPositions(ledger, self._inspector, group),
+            _partition_limits(settings),
+            asyncio.Semaphore(settings.max_batches_in_flight),
+        )
+
+        def build_task(
+            tp: TopicPartition, consumer: AIOKafkaConsumer, consume: Consume
+        ) -> PartitionTask:
+            partition = PartitionReport(report, PartitionId(tp.topic, tp.partition))
+            return PartitionTask(tp, consumer, consume, context, partition)
+
+        subscribe(
+            broker,
+            topic=self.topic,
+            group=group,
+            loop=GroupSupervisor(build_task, report, settings.drain_timeout_seconds, on_fatal),
+            decoder=SlipDecoder(),
+            post=PostBatch(ledger, group),
+            observe_stage=lambda stage, seconds: metrics.batch_duration_seconds.observe(
+                seconds, stage=stage
+            ),
+            client_options=_client_options(settings),
+        )
+
+    async def watch(self) -> None:
+        """Sample lag and reachability until cancelled."""
+        try:
+            await self._lag.run()
+        finally:
+            await self._inspector.close()
+
+
+def _partition_limits(settings: Settings) -> PartitionLimits:
+    return PartitionLimits(
+        max_records=settings.batch_max_records,
+        max_wait=settings.batch_max_wait_ms / 1000,
+        idle_wait=_IDLE_WAIT_SECONDS,
+        commit_timeout=_COMMIT_TIMEOUT_SECONDS,
+        backoff_first=settings.retry_backoff_initial_ms / 1000,
+        backoff_max=settings.retry_backoff_max_ms / 1000,
+        recreation_check_interval=_RECREATION_CHECK_SECONDS,
+    )
+
+
+def _client_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "session_timeout_ms": settings.kafka_session_timeout_ms,
+        "heartbeat_interval_ms": settings.kafka_heartbeat_interval_ms,
+        "rebalance_timeout_ms": settings.kafka_rebalance_timeout_ms,
+        "max_poll_interval_ms": _NO_IDLE_CHECK_MS,
+        # exactly one: with several, each join multiplies, and the sticky one is broken
+        "partition_assignment_strategy": (RoundRobinPartitionAssignor,),
+    }

@@ -1,0 +1,169 @@
+"""One worker process, from its first log line to its exit status."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from faststream import FastStream
+from faststream.kafka import KafkaBroker
+
+from loyalty_worker.app.accrual import AccrualConsumer, Telemetry, inspector_client
+from loyalty_worker.app.asyncapi import asyncapi_document
+from loyalty_worker.app.startup import NotYetError, check_database, check_topics, retrying
+from loyalty_worker.database.ledger import PostgresLedger
+from loyalty_worker.database.pool import PoolLimits, open_pool, pool_usage
+from loyalty_worker.database.sqlstates import FAULT_REASONS
+from loyalty_worker.domain.events import DecodeReason
+from loyalty_worker.domain.refusals import Refusal
+from loyalty_worker.settings import Settings
+from loyalty_worker.settings.kafka import broker_security
+from loyalty_worker.telemetry.health import Health
+from loyalty_worker.telemetry.http import HttpPages, serve_http
+from loyalty_worker.telemetry.logs import configure_logging, get_logger
+from loyalty_worker.telemetry.metrics import Metrics
+
+_log = get_logger(__name__)
+_MONITOR_SECONDS = 2.0
+EXIT_DONE = 0
+EXIT_UNEXPECTED = 1
+
+
+def run(settings: Settings) -> int:
+    """Run the worker until it is told to stop; return its exit status."""
+    key = settings.log_pseudonym_key
+    configure_logging(settings.log_level, None if key is None else key.get_secret_value())
+    return asyncio.run(_Worker(settings).run())
+
+
+class _Worker:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._status = EXIT_DONE
+        self._stopping = False
+        self._health = Health(settings.stall_timeout_seconds)
+        self._metrics = Metrics(
+            topics=[settings.topic_rating_slip_closed, settings.topic_promotion],
+            dead_letter_reasons=[*DecodeReason, *(refusal.name for refusal in Refusal)],
+            fault_reasons=FAULT_REASONS,
+        )
+        self._broker = KafkaBroker(
+            settings.kafka_bootstrap_servers.split(","),
+            security=broker_security(settings),
+            client_id="loyalty-worker",
+            request_timeout_ms=settings.kafka_request_timeout_ms,
+            graceful_timeout=settings.graceful_timeout_seconds,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            logger=None,
+        )
+        self._app = FastStream(
+            self._broker, logger=None, lifespan=self._lifespan, on_startup=[self._wait]
+        )
+
+    async def run(self) -> int:
+        self._health.hold("start", "starting")
+        await self._app.run()
+        _log.info("worker_stopped", status=self._status)
+        return self._status
+
+    @asynccontextmanager
+    async def _lifespan(self) -> AsyncIterator[None]:
+        self._take_signals()
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            self._pool = await stack.enter_async_context(
+                open_pool(_database_url(settings), _pool_limits(settings))
+            )
+            accrual = AccrualConsumer(
+                settings,
+                self._broker,
+                PostgresLedger(self._pool),
+                Telemetry(self._health, self._metrics),
+                self._fail,
+            )
+            document = asyncapi_document(self._broker, {accrual.topic: "rating-slip-closed"})
+            pages = HttpPages(
+                metrics=lambda: self._metrics.render(ready=self._health.ready().ok),
+                live=self._health.live,
+                ready=self._health.ready,
+                asyncapi=lambda: document,
+            )
+            port = await stack.enter_async_context(
+                serve_http(settings.http_host, settings.http_port, pages)
+            )
+            _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
+            for watch in (accrual.watch, self._watch_database):
+                task = asyncio.create_task(watch())
+                stack.push_async_callback(_end, task)
+            yield
+
+    async def _wait(self) -> None:
+        topics = [self._settings.topic_rating_slip_closed]
+        async for attempt in retrying(self._health, self._settings.retry_backoff_max_ms / 1000):
+            with attempt:
+                await check_database(self._pool)
+                await check_topics(inspector_client(self._settings), topics)
+        self._health.forget("start")
+        self._health.release("start")
+
+    async def _watch_database(self) -> None:
+        """Keep readiness and the pool's gauges true without traffic."""
+        while True:
+            await asyncio.sleep(_MONITOR_SECONDS)
+            try:
+                await check_database(self._pool)
+            except NotYetError as problem:
+                self._health.hold("database", str(problem))
+            else:
+                self._health.release("database")
+            usage = pool_usage(self._pool)
+            self._metrics.db_pool_connections.set(usage.used, state="used")
+            self._metrics.db_pool_connections.set(usage.idle, state="idle")
+
+    def _fail(self, reason: str) -> None:
+        _log.critical(
+            "worker_fails",
+            reason=reason,
+            hint="nothing is lost: the process ends with status 1 and is to be started again",
+        )
+        self._status = EXIT_UNEXPECTED
+        self._app.exit()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+
+    def _stop(self, number: int) -> None:
+        if self._stopping:
+            _log.warning("second_signal", signal=signal.Signals(number).name)
+            os._exit(128 + number)
+        _log.info("worker_stops", signal=signal.Signals(number).name)
+        self._stopping = True
+        self._app.exit()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise ValueError("LOYALTY_DATABASE_URL is not set; `loyalty run` needs it")
+    return settings.database_url.get_secret_value()
+
+
+def _pool_limits(settings: Settings) -> PoolLimits:
+    return PoolLimits(
+        max_size=settings.database_pool_max_size,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        statement_timeout_ms=settings.database_statement_timeout_ms,
+        lock_timeout_ms=settings.database_lock_timeout_ms,
+        idle_in_transaction_timeout_ms=settings.database_idle_in_transaction_timeout_ms,
+        close_timeout_seconds=settings.graceful_timeout_seconds - settings.drain_timeout_seconds,
+    )

@@ -1,0 +1,80 @@
+"""One batch in, one verdict out: the values that travel between consumers and use cases."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from loyalty_worker.domain.events import Decoded
+from loyalty_worker.domain.outcomes import RecordOutcome
+from loyalty_worker.domain.records import PartitionId, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A range of offsets of one partition: from `start`, where the fetch began, up to `end`.
+
+    `end` is the consumer's position after the fetch. Offsets without a record (compacted,
+    aborted, control records) lie in the range but not in `records`, which may be empty.
+    `generation` is the one of `consumer_progress` under which the range was fetched.
+    """
+
+    at: PartitionId
+    generation: int
+    start: int
+    end: int
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One record that was counted, with its outcome."""
+
+    record: Record
+    decoded: Decoded
+    outcome: RecordOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The batch is committed to the database; its offsets may be committed to Kafka.
+
+    `settled` holds the records that were counted: those at or above the former position, in
+    offset order. A redelivered record is not among them.
+    """
+
+    settled: tuple[Settled, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """Nothing was done: the range does not join on to the position in the database.
+
+    `expected` is that position, or None where the database has none for this generation (it was
+    restored, or another worker began a new generation). The partition must find its start anew.
+    """
+
+    expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """Nothing was done because something outside failed; the batch is to be tried again.
+
+    `reason` is a code from a closed set.
+    """
+
+    reason: str
+    sqlstate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Nothing was done because a person has to act first; `reason` is a code.
+
+    The partition stays where it is and looks again from time to time.
+    """
+
+    reason: str
+    detail: str
+
+
+Verdict: TypeAlias = Posted | Misplaced | Faulted | Halted

@@ -1,0 +1,139 @@
+"""The main use case: post one batch of one partition, whole or not at all."""
+
+from collections.abc import Iterator, Sequence
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random
+
+from loyalty_worker.application.batches import (
+    Batch,
+    Faulted,
+    Halted,
+    Misplaced,
+    Posted,
+    Settled,
+    Verdict,
+)
+from loyalty_worker.application.outcome_table import outcome_of
+from loyalty_worker.domain.events import Decoded, SlipClosed
+from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
+from loyalty_worker.domain.records import Record
+from loyalty_worker.ports import (
+    Advance,
+    Fault,
+    Ledger,
+    LedgerTransaction,
+    NeedsPersonError,
+    Posting,
+    Progress,
+)
+
+_CONFLICT_ATTEMPTS = 5
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, Fault) and error.reason == "conflict"
+
+
+class PostBatch:
+    """Posts batches for one consumer group.
+
+    One transaction locks the partition's progress, posts what the records say, keeps what cannot
+    succeed, and advances the progress; so a crash at any instant leaves all of it or nothing.
+    """
+
+    def __init__(self, ledger: Ledger, group: str) -> None:
+        self._ledger = ledger
+        self._group = group
+
+    async def __call__(self, batch: Batch, decoded: Sequence[Decoded]) -> Verdict:
+        """Post `batch`; `decoded` has one element per record, in order. Never raises `Fault`.
+
+        Conflicts with other transactions (deadlock, serialization, a key that another worker
+        inserted meanwhile) are tried again at once a few times; they end by themselves.
+        """
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(_CONFLICT_ATTEMPTS),
+                wait=wait_random(0, 0.05),
+                retry=retry_if_exception(_is_conflict),
+                reraise=True,
+            ):
+                with attempt:
+                    return await self._post(batch, decoded)
+        except NeedsPersonError as error:
+            return Halted(error.reason, error.detail)
+        except Fault as fault:
+            return Faulted(fault.reason, fault.sqlstate)
+        raise AssertionError("tenacity ends by returning or raising")  # pragma: no cover
+
+    async def _post(self, batch: Batch, decoded: Sequence[Decoded]) -> Verdict:
+        casinos = {event.casino_id for event in decoded if isinstance(event, SlipClosed)}
+        correlation = f"{self._group}:{batch.at}:{batch.start}"
+        async with self._ledger.transaction(casinos, correlation) as tx:
+            progress = await tx.lock_progress(self._group, batch.at)
+            if progress is None or progress.generation != batch.generation:
+                return Misplaced(None)
+            if batch.start > progress.next_offset:
+                return Misplaced(progress.next_offset)
+            outcomes = await _outcomes(tx, batch, decoded)
+            results = list(zip(batch.records, decoded, outcomes, strict=True))
+            await self._keep_letters(tx, batch, progress, results)
+            settled = tuple(
+                Settled(record, event, outcome)
+                for record, event, outcome in results
+                if record.offset >= progress.next_offset
+            )
+            if batch.end > progress.next_offset:
+                advance = _advance(batch, progress, settled)
+                await tx.advance_progress(self._group, batch.at, batch.generation, advance)
+        return Posted(settled)
+
+    async def _keep_letters(
+        self,
+        tx: LedgerTransaction,
+        batch: Batch,
+        progress: Progress,
+        results: Sequence[tuple[Record, Decoded, RecordOutcome]],
+    ) -> None:
+        letters = [result for result in results if result[2].outcome is Outcome.DEAD_LETTERED]
+        if letters:
+            await tx.file_dead_letters(self._group, letters)
+        may_have_letters = batch.start < progress.next_offset or progress.generation > 1
+        if may_have_letters and len(letters) < len(results):
+            await tx.resolve_dead_letters(
+                [r for r, _, o in results if o.outcome is not Outcome.DEAD_LETTERED]
+            )
+
+
+async def _outcomes(
+    tx: LedgerTransaction, batch: Batch, decoded: Sequence[Decoded]
+) -> list[RecordOutcome]:
+    slips = [
+        (record, event)
+        for record, event in zip(batch.records, decoded, strict=True)
+        if isinstance(event, SlipClosed)
+    ]
+    postings = iter(await tx.post_closed_slips(slips) if slips else ())
+    return [_outcome(event, postings) for event in decoded]
+
+
+def _outcome(event: Decoded, postings: Iterator[Posting]) -> RecordOutcome:
+    return outcome_of(next(postings) if isinstance(event, SlipClosed) else event)
+
+
+def _advance(batch: Batch, progress: Progress, settled: Sequence[Settled]) -> Advance:
+    counts = dict.fromkeys(Outcome, 0)
+    for one in settled:
+        counts[one.outcome.outcome] += 1
+    last = settled[-1].record if settled else None
+    return Advance(
+        next_offset=batch.end,
+        last_record_offset=last.offset if last else None,
+        last_record_hash=last.fingerprint() if last else None,
+        accrued=counts[Outcome.ACCRUED],
+        duplicate=counts[Outcome.DUPLICATE],
+        skipped=counts[Outcome.SKIPPED],
+        parked=counts[Outcome.PARKED],
+        dead_lettered=counts[Outcome.DEAD_LETTERED],
+        without_record=batch.end - progress.next_offset - len(settled),
+    )

@@ -1,0 +1,191 @@
+"""One task per assigned partition: find the start, fetch, post, commit; back off on faults."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from loyalty_worker.application.batches import Batch, Faulted, Halted, Misplaced, Posted
+from loyalty_worker.consumers.inspector import kafka_faults
+from loyalty_worker.consumers.partition_fetch import PartitionFetcher
+from loyalty_worker.consumers.partition_report import PartitionReport
+from loyalty_worker.consumers.position import PartitionPositions
+from loyalty_worker.consumers.subscriber import Consume
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import Fault, NeedsPersonError
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLimits:
+    """Sizes and times of one partition's task; times in seconds."""
+
+    max_records: int
+    max_wait: float
+    idle_wait: float
+    commit_timeout: float
+    backoff_first: float
+    backoff_max: float
+    recreation_check_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionContext:
+    """What the tasks of one group share; `in_flight` bounds their transactions at once."""
+
+    positions: PartitionPositions
+    limits: PartitionLimits
+    in_flight: asyncio.Semaphore
+
+
+class _NotInPlaceError(Exception):
+    """The task's idea of position and generation is stale: find the start anew."""
+
+
+class PartitionTask:
+    """Consumes one assigned partition until it is drained.
+
+    Nothing it meets ends it: what fails outside is retried without end, with the partition paused
+    so that the others flow on and the group keeps the member.
+    """
+
+    def __init__(
+        self,
+        tp: TopicPartition,
+        consumer: AIOKafkaConsumer,
+        consume: Consume,
+        context: PartitionContext,
+        report: PartitionReport,
+    ) -> None:
+        self._tp = tp
+        self._at = PartitionId(tp.topic, tp.partition)
+        self._consumer = consumer
+        self._consume = consume
+        self._positions = context.positions
+        self._limits = context.limits
+        self._in_flight = context.in_flight
+        self._report = report
+        self._draining = asyncio.Event()
+        self._generation = 0
+        self._position = 0
+        self._uncommitted: int | None = None
+        self._fetcher = PartitionFetcher(
+            tp,
+            consumer,
+            self._draining,
+            max_records=self._limits.max_records,
+            max_wait=self._limits.max_wait,
+            idle_wait=self._limits.idle_wait,
+        )
+        self._recreation_check_due = 0.0
+
+    def drain(self) -> None:
+        """Fetch nothing more; the task ends once the batch in flight is committed."""
+        self._draining.set()
+
+    async def run(self) -> None:
+        """Consume until drained."""
+        with contextlib.suppress(ConsumerStoppedError):
+            while not self._draining.is_set():
+                async for attempt in AsyncRetrying(
+                    wait=wait_random_exponential(
+                        multiplier=self._limits.backoff_first, max=self._limits.backoff_max
+                    ),
+                    retry=retry_if_exception_type((Fault, KafkaError, NeedsPersonError)),
+                    before_sleep=self._hold,
+                    sleep=self._sleep,
+                ):
+                    with attempt:
+                        await self._flow(attempt.retry_state)
+        await self._commit()
+        self._report.ended()
+
+    async def _flow(self, retry_state: RetryCallState) -> None:
+        with contextlib.suppress(_NotInPlaceError):
+            await self._take_place()
+            while not self._draining.is_set():
+                await self._one_batch()
+                retry_state.attempt_number = 1  # progress: the next fault backs off afresh
+                self._report.flowing()
+
+    async def _take_place(self) -> None:
+        if self._draining.is_set():
+            raise _NotInPlaceError
+        self._consumer.pause(self._tp)
+        start = await self._positions.find_start(self._at, self._committed)
+        self._generation, self._position = start.generation, start.offset
+        self._uncommitted = None
+        self._recreation_check_due = self._now() + self._limits.recreation_check_interval
+        self._consumer.seek(self._tp, start.offset)
+        self._consumer.resume(self._tp)
+        self._report.started(start.generation, start.offset)
+
+    async def _committed(self) -> int | None:
+        with kafka_faults():
+            async with asyncio.timeout(self._limits.commit_timeout):
+                committed: int | None = await self._consumer.committed(self._tp)
+        return committed
+
+    async def _one_batch(self) -> None:
+        records = await self._fetcher.fetch(self._position)
+        end = await self._consumer.position(self._tp)
+        self._report.polled()
+        if self._now() >= self._recreation_check_due:
+            self._recreation_check_due = self._now() + self._limits.recreation_check_interval
+            if await self._positions.was_recreated(self._at):
+                raise _NotInPlaceError
+        if end > self._position:
+            await self._post(Batch(self._at, self._generation, self._position, end, records))
+        await self._commit()
+
+    async def _post(self, batch: Batch) -> None:
+        async with self._in_flight:
+            verdict = await self._consume(batch)
+        match verdict:
+            case Posted():
+                self._position = self._uncommitted = batch.end
+                self._report.posted(batch, verdict)
+            case Misplaced(expected):
+                self._report.misplaced(batch, expected)
+                raise _NotInPlaceError
+            case Halted(reason, detail):
+                raise NeedsPersonError(reason, detail)
+            case Faulted(reason, sqlstate):
+                raise Fault(reason, sqlstate)
+            case None:
+                raise Fault("handler_failed")
+
+    async def _commit(self) -> None:
+        if self._uncommitted is None:
+            return
+        started = self._now()
+        try:
+            async with asyncio.timeout(self._limits.commit_timeout):
+                await self._consumer.commit({self._tp: OffsetAndMetadata(self._uncommitted, "")})
+        except (KafkaError, TimeoutError) as error:
+            # The database has the batch; a redelivery is a duplicate. The next round commits.
+            self._report.commit_failed(type(error).__name__)
+        else:
+            self._report.committed(self._uncommitted, self._now() - started)
+            self._uncommitted = None
+
+    def _hold(self, retry_state: RetryCallState) -> None:
+        with contextlib.suppress(IllegalStateError):  # revoked meanwhile: the drain is on its way
+            self._consumer.pause(self._tp)
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        self._report.holding(error, retry_state.attempt_number, retry_state.upcoming_sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._draining.wait()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,79 @@
+"""Fetches one partition's records, and lets a drain interrupt the wait."""
+
+import asyncio
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from loyalty_worker.consumers.inspector import record_of
+from loyalty_worker.domain.records import Record
+from loyalty_worker.ports import Fault
+
+_Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
+
+
+class PartitionFetcher:
+    """Takes what is there, one partition a call.
+
+    aiokafka's `getmany` over several partitions loses what it had drained from the others when
+    one of them raises; over one partition it does not.
+    """
+
+    def __init__(
+        self,
+        tp: TopicPartition,
+        consumer: AIOKafkaConsumer,
+        draining: asyncio.Event,
+        *,
+        max_records: int,
+        max_wait: float,
+        idle_wait: float,
+    ) -> None:
+        self._tp = tp
+        self._consumer = consumer
+        self._draining = draining
+        self._max_records = max_records
+        self._max_wait = max_wait
+        self._idle_wait = idle_wait
+        self._had_traffic = False
+
+    async def fetch(self, position: int) -> tuple[Record, ...]:
+        """Return records from `position` on; waits `idle_wait` seconds for the first.
+
+        A lone record is returned at once; while there is traffic, up to `max_wait` seconds are
+        spent on filling the batch. Raises `Fault` and aiokafka's `KafkaError`.
+        """
+        records = await self._poll(self._max_records, self._idle_wait, position)
+        loop = asyncio.get_running_loop()
+        linger_until = loop.time() + self._max_wait
+        while (
+            self._had_traffic
+            and 0 < len(records) < self._max_records
+            and (left := linger_until - loop.time()) > 0
+            and (more := await self._poll(self._max_records - len(records), left, position))
+        ):
+            records += more
+        self._had_traffic = len(records) > 1
+        return tuple(record_of(record) for record in records)
+
+    async def _poll(self, max_records: int, wait: float, position: int) -> list[_Raw]:
+        getting = asyncio.ensure_future(
+            self._consumer.getmany(
+                self._tp, timeout_ms=max(1, int(wait * 1000)), max_records=max_records
+            )
+        )
+        drained = asyncio.ensure_future(self._draining.wait())
+        try:
+            await asyncio.wait({getting, drained}, return_when=asyncio.FIRST_COMPLETED)
+            # A drain must not wait for a fetch: during a rebalance aiokafka answers only after it.
+            return getting.result().get(self._tp, []) if getting.done() else []
+        except NoOffsetForPartitionError:
+            return []  # from before the seek: the task decides where to start, not the offset
+        except OffsetOutOfRangeError as error:
+            if error.args and error.args[0].get(self._tp) != position:
+                return []  # the same: the answer to a fetch from before the seek
+            raise Fault("offset_out_of_range") from error
+        finally:
+            getting.cancel()
+            drained.cancel()

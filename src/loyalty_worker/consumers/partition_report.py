@@ -1,0 +1,151 @@
+"""What one partition's task tells the outside: logs, metrics and its probe.
+
+Codes, offsets and counts only; never a payload, an exception's text or a player.
+"""
+
+import time
+from datetime import UTC, datetime
+
+from loyalty_worker.application.batches import Batch, Posted, Settled
+from loyalty_worker.consumers.group_report import GroupReport, PartitionState
+from loyalty_worker.domain.events import SlipClosed
+from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import Fault, NeedsPersonError
+from loyalty_worker.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+class PartitionReport:
+    """One partition's view, from its task's start to its end."""
+
+    def __init__(self, group: GroupReport, at: PartitionId) -> None:
+        self._group = group
+        self._health = group.health
+        self._metrics = group.metrics
+        self._at = at
+        self._where: dict[str, str | int] = {"topic": at.topic, "partition": at.partition}
+        self._key = f"partition {at}"
+        self._set(PartitionState.STARTING, "finding its start")
+
+    def started(self, generation: int, offset: int) -> None:
+        """The start was found."""
+        self._group.committed.setdefault(self._at, offset)
+        _log.info("partition_started", **self._where, generation=generation, offset=offset)
+
+    def polled(self) -> None:
+        """The task came round."""
+        self._health.beat(self._key)
+        self._metrics.consumer_last_poll_timestamp_seconds.set(time.time(), **self._where)
+
+    def flowing(self) -> None:
+        """Records are posted as they come."""
+        former = self._group.states.get(self._at)
+        if former is PartitionState.FLOWING:
+            return
+        self._set(PartitionState.FLOWING, None)
+        if former is not PartitionState.STARTING:
+            _log.info("partition_flows_again", **self._where)
+
+    def holding(self, error: BaseException | None, attempt: int, seconds: float) -> None:
+        """The partition waits `seconds` before it tries again."""
+        self._health.beat(self._key)
+        if isinstance(error, NeedsPersonError):
+            self._set(PartitionState.HALTED, error.reason)
+            _log.critical(
+                "partition_halted",
+                **self._where,
+                reason=error.reason,
+                hint=error.detail,
+                looks_again_in_seconds=round(seconds, 1),
+            )
+            return
+        reason = error.reason if isinstance(error, Fault) else "kafka_error"
+        self._set(PartitionState.BACKOFF, reason)
+        self._metrics.retries.inc(reason=reason)
+        sqlstate = error.sqlstate if isinstance(error, Fault) else None
+        if sqlstate is not None:
+            self._metrics.db_errors.inc(sqlstate_class=sqlstate[:2])
+        _log.warning(
+            "partition_backs_off",
+            **self._where,
+            reason=reason,
+            sqlstate=sqlstate,
+            error=type(error).__name__,
+            attempt=attempt,
+            seconds=round(seconds, 2),
+        )
+
+    def posted(self, batch: Batch, verdict: Posted) -> None:
+        """A batch is in the database."""
+        now = time.time()
+        self._metrics.batch_records.observe(len(batch.records))
+        for settled in verdict.settled:
+            self._settled(settled, now)
+
+    def misplaced(self, batch: Batch, expected: int | None) -> None:
+        """The database refused a range that does not join on to its position."""
+        self._metrics.consumer_offset_gaps.inc()
+        _log.warning(
+            "batch_misplaced",
+            **self._where,
+            start=batch.start,
+            expected=expected,
+            hint="the partition finds its start anew; a restored database does this",
+        )
+
+    def committed(self, offset: int, seconds: float) -> None:
+        """The group's offset is committed, which took `seconds`."""
+        self._metrics.batch_duration_seconds.observe(seconds, stage="commit")
+        self._group.committed[self._at] = offset
+        self._metrics.consumer_committed_offset.set(offset, **self._where)
+
+    def commit_failed(self, error: str) -> None:
+        """Kafka did not take the offset; the batch itself is safe in the database."""
+        self._metrics.consumer_commit_failures.inc()
+        _log.warning("commit_failed", **self._where, error=error)
+
+    def ended(self) -> None:
+        """Somebody else consumes the partition from now on."""
+        self._health.release(self._key)
+        self._health.forget(self._key)
+        self._group.states.pop(self._at, None)
+        self._group.committed.pop(self._at, None)
+        self._group.show_states()
+        self._metrics.forget_partition(self._at.topic, self._at.partition)
+
+    def _set(self, state: PartitionState, reason: str | None) -> None:
+        self._group.states[self._at] = state
+        self._group.show_states()
+        if reason is None:
+            self._health.release(self._key)
+        else:
+            self._health.hold(self._key, f"{state.value}: {reason}")
+
+    def _settled(self, settled: Settled, now: float) -> None:
+        record, outcome = settled.record, settled.outcome
+        self._metrics.events.inc(topic=record.topic, outcome=outcome.outcome.value, source="live")
+        self._metrics.record_to_commit_seconds.observe(
+            max(0.0, now - record.timestamp_ms / 1000), source="live"
+        )
+        event = settled.decoded
+        if isinstance(event, SlipClosed):
+            happened = event.event_time or event.closed_at
+            age = (datetime.fromtimestamp(now, UTC) - happened).total_seconds()
+            self._metrics.event_to_commit_seconds.observe(max(0.0, age), source="live")
+        if outcome.outcome is Outcome.ACCRUED:
+            self._metrics.points.inc(outcome.points, reason="base_accrual")
+        elif outcome.duplicate_by is not None:
+            self._metrics.duplicates.inc(by=outcome.duplicate_by.value)
+        elif outcome.outcome is Outcome.DEAD_LETTERED:
+            self._metrics.dead_letters.inc(topic=record.topic, reason=str(outcome.reason))
+            _log.warning(
+                "record_dead_lettered",
+                **self._where,
+                offset=record.offset,
+                reason=outcome.reason,
+                sqlstate=outcome.sqlstate,
+                event_id=None if event.identity is None else event.identity.id,
+                detail=outcome.detail,
+            )

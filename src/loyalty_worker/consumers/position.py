@@ -1,0 +1,96 @@
+"""Where a partition's reading starts: database and broker together decide.
+
+The rule (specification, "Position and conservation"): the lower of the committed offset and the
+database's `next_offset`; where either is missing, the beginning of the log. Thereby a database
+that was restored from a backup catches up from the topic by itself.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from loyalty_worker.consumers.inspector import Bounds, LogInspector
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import Ledger, NeedsPersonError, Progress
+from loyalty_worker.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Read from `offset` under this `generation` of the partition's progress."""
+
+    generation: int
+    offset: int
+
+
+class PartitionPositions:
+    """Finds starts for one consumer group."""
+
+    def __init__(self, ledger: Ledger, inspector: LogInspector, group: str) -> None:
+        self._ledger = ledger
+        self._inspector = inspector
+        self._group = group
+
+    async def find_start(
+        self, at: PartitionId, committed: Callable[[], Awaitable[int | None]]
+    ) -> Start:
+        """Return where to read from; creates the partition's progress where it has none.
+
+        Raises `NeedsPersonError` where records are lost, and `Fault` where the database or the
+        broker cannot be asked.
+        """
+        # Progress first: read later, it could have passed the bounds meanwhile, and a topic whose
+        # end lies below the position counts as recreated.
+        progress = await self._ledger.read_progress(self._group, at)
+        bounds = await self._inspector.bounds(at)
+        if progress is None:
+            progress = await self._open(at, None, bounds)
+        elif await self._was_recreated(at, progress, bounds):
+            _log.warning(
+                "topic_recreated",
+                topic=at.topic,
+                partition=at.partition,
+                former_next_offset=progress.next_offset,
+                log_start=bounds.beginning,
+                log_end=bounds.end,
+                hint="the partition is read from its beginning under a new generation",
+            )
+            progress = await self._open(at, progress.generation, bounds)
+        if bounds.beginning > progress.next_offset:
+            raise NeedsPersonError(
+                "records_lost",
+                f"offsets {progress.next_offset} to {bounds.beginning - 1} were deleted from the "
+                "log before they were processed; publish them again, or restore the topic",
+            )
+        lowest = min(await committed() or 0, progress.next_offset)
+        return Start(progress.generation, max(lowest, bounds.beginning))
+
+    async def was_recreated(self, at: PartitionId) -> bool:
+        """Say whether the topic is another one than the database knows under this name."""
+        progress = await self._ledger.read_progress(self._group, at)
+        if progress is None:
+            return True
+        return await self._was_recreated(at, progress, await self._inspector.bounds(at))
+
+    async def _was_recreated(self, at: PartitionId, progress: Progress, bounds: Bounds) -> bool:
+        if bounds.end < progress.next_offset:
+            return True
+        last = progress.last_record_offset
+        if last is None or last < bounds.beginning:
+            return False
+        record = await self._inspector.first_record_from(at, last)
+        if record is None or record.offset != last:
+            return False  # compacted away: nothing to compare with
+        return record.fingerprint() != progress.last_record_hash
+
+    async def _open(self, at: PartitionId, after: int | None, bounds: Bounds) -> Progress:
+        progress = await self._ledger.open_generation(self._group, at, after, bounds.beginning)
+        _log.info(
+            "generation_opened",
+            topic=at.topic,
+            partition=at.partition,
+            generation=progress.generation,
+            first_offset=progress.first_offset,
+        )
+        return progress

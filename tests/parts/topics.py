@@ -1,0 +1,58 @@
+"""What is on a topic, and how far a group is, seen from outside the worker."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from slips import Message
+
+
+async def publish(kafka: str, topic: str, messages: Sequence[Message]) -> None:
+    """Publish in order, each acknowledged by the broker."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5, max_request_size=2_000_000
+    )
+    async with producer:
+        sent = [
+            await producer.send(topic, m.value, m.key, m.partition, headers=list(m.headers))
+            for m in messages
+        ]
+        await asyncio.gather(*sent)
+
+
+async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
+    """Return each partition's end."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka)
+    async with consumer:
+        partitions = sorted(consumer.partitions_for_topic(topic) or ())
+        ends = await consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
+    return {tp.partition: offset for tp, offset in ends.items()}
+
+
+async def committed_offsets(kafka: str, group: str, topic: str) -> dict[int, int]:
+    """Return each partition's committed offset, where there is one."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await client.start()
+    try:
+        offsets = await client.list_consumer_group_offsets(group)
+    finally:
+        await client.close()
+    return {tp.partition: o.offset for tp, o in offsets.items() if tp.topic == topic}
+
+
+async def until_no_lag(kafka: str, group: str, topic: str, seconds: float = 60.0) -> None:
+    """Wait until the group has committed everything that is on the topic."""
+    wanted: dict[int, int] = {}
+    committed: dict[int, int] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                wanted = {p: end for p, end in (await end_offsets(kafka, topic)).items() if end}
+                committed = await committed_offsets(kafka, group, topic)
+                if all(committed.get(p) == end for p, end in wanted.items()):
+                    return
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"lag stays: ends {wanted}, committed {committed}") from None

@@ -1,0 +1,54 @@
+"""What tests of the running worker ask of the database, as the roles that may."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from loyalty_worker.embedded.logins import DatabaseUrls
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Give a connection."""
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def as_operator(
+    database: DatabaseUrls, casino_id: str
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Give a transaction of the operator with one casino as its scope."""
+    async with connected(database.operator) as connection, connection.transaction():
+        await connection.execute(
+            "SELECT set_service_context($1, $2)", [uuid.UUID(casino_id)], "test"
+        )
+        yield connection
+
+
+async def add_casino(database: DatabaseUrls, casino_id: str, name: str = "Casino Test") -> None:
+    """Provision a casino."""
+    async with as_operator(database, casino_id) as connection:
+        await connection.execute("SELECT add_casino($1, $2)", uuid.UUID(casino_id), name)
+
+
+async def drift_of(database: DatabaseUrls, casino_id: str) -> list[asyncpg.Record]:
+    """Return what the drift check finds in one casino."""
+    async with as_operator(database, casino_id) as connection:
+        return list(
+            await connection.fetch(
+                "SELECT * FROM check_loyalty_balance_drift($1)", uuid.UUID(casino_id)
+            )
+        )
+
+
+async def value_of(database: DatabaseUrls, query: str, *arguments: object) -> int:
+    """Return one number that a superuser reads."""
+    async with connected(database.superuser) as connection:
+        value: int = await connection.fetchval(query, *arguments)
+    return value
