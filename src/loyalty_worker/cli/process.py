@@ -1,7 +1,6 @@
 """`loyalty run` and `loyalty healthcheck`."""
 
 import http.client
-import importlib
 import json
 from typing import Annotated
 
@@ -18,9 +17,9 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, n
 
 def run() -> None:
     """Consume rating slips and post them until SIGTERM."""
-    settings = load_settings()
-    # FastStream takes its time to import; the other commands do without it
-    importlib.import_module("loyalty_worker.app").run(settings)
+    from loyalty_worker import app  # noqa: PLC0415 - FastStream is slow to import, others need none
+
+    raise typer.Exit(app.run(load_settings()))
 
 
 def healthcheck(
