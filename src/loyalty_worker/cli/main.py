@@ -13,6 +13,7 @@ from loyalty_worker.cli.ledger import ledger
 from loyalty_worker.cli.migrate import migrate
 from loyalty_worker.cli.output import say
 from loyalty_worker.cli.process import healthcheck, run
+from loyalty_worker.cli.simulate import simulate
 from loyalty_worker.cli.topics import topics
 from loyalty_worker.telemetry.logs import configure_logging
 
@@ -29,6 +30,7 @@ app.add_typer(migrate, name="migrate")
 app.add_typer(casino, name="casino")
 app.add_typer(topics, name="topics")
 app.add_typer(ledger, name="ledger")
+app.command("simulate")(simulate)
 app.add_typer(config, name="config")
 app.command("healthcheck")(healthcheck)
 app.command("version")(version)
