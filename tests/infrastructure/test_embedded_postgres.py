@@ -4,8 +4,10 @@ import asyncpg
 import psutil
 import pytest
 
+from loyalty_worker.embedded import postgres_binaries
 from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.embedded.postgres import EmbeddedPostgres, StopMode
+from loyalty_worker.embedded.postgres_binaries import PostgresBinaries
 
 
 async def execute(url: str, statement: str) -> None:
@@ -79,3 +81,10 @@ def test_a_server_that_does_not_come_up_is_explained_by_the_end_of_its_log(
 def test_starting_a_running_server_is_refused(private_postgres: EmbeddedPostgres) -> None:
     with pytest.raises(EmbeddedServerError, match="running already"):
         private_postgres.start()
+
+
+def test_the_programs_run_from_a_copy_where_their_account_cannot_reach_the_package() -> None:
+    original = postgres_binaries.postgres_binaries()
+    copy = postgres_binaries._copy(original.folder.parents[1])
+    copied = PostgresBinaries(copy / "pginstall" / "bin", original.account)
+    assert copied.version() == original.version()

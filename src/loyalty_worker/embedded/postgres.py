@@ -36,7 +36,6 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._password = secrets.token_urlsafe(18)
         self._process: subprocess.Popen[bytes] | None = None
-        self._binaries: PostgresBinaries | None = None
 
     @property
     def data(self) -> Path:
@@ -51,9 +50,7 @@ class EmbeddedPostgres:
     @property
     def binaries(self) -> PostgresBinaries:
         """The server's programs, `pg_dump` and `psql` among them."""
-        if self._binaries is None:
-            self._binaries = postgres_binaries(self._directory)
-        return self._binaries
+        return postgres_binaries()
 
     @property
     def version(self) -> str:

