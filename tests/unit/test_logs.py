@@ -158,9 +158,17 @@ def test_aiokafka_may_speak_but_its_exceptions_and_bytes_may_not(
 def test_a_message_that_cannot_be_formatted_is_not_printed_raw(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            return CANARY
+
+        def __str__(self) -> str:
+            raise ValueError(CANARY)
+
     configure_logging("INFO", None)
 
     logging.getLogger("asyncpg").error("%d", CANARY)
+    logging.getLogger("asyncpg").error(Broken())
 
     assert len(_lines(capsys)) == 1
 
