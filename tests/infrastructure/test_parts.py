@@ -1,10 +1,11 @@
 import asyncpg
 import pytest
 
+from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.logins import DatabaseUrls
-from parts.kafka import admin, create_topic
-from parts.postgres import Databases
-from parts.source import Part, Source, source_of
+from parts.kafka import admin, create_topic, kafka_part
+from parts.postgres import Databases, postgres_part
+from parts.source import Part, PartUnavailableError, Source, source_of
 
 
 async def fetch(url: str, query: str) -> object:
@@ -34,6 +35,22 @@ def test_an_address_comes_before_a_container_and_that_before_a_child_process(
 def test_a_part_is_told_with_its_exact_version_and_where_it_came_from() -> None:
     part = Part("Apache Kafka", Source.EMBEDDED, "127.0.0.1:9092", "4.3.1")
     assert str(part) == "Apache Kafka 4.3.1 (embedded)"
+
+
+def test_a_broker_that_does_not_answer_is_an_error_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOYALTY_TEST_KAFKA", f"{HOST}:{free_port()}")
+    with pytest.raises(PartUnavailableError, match="LOYALTY_TEST_KAFKA"), kafka_part():
+        pass
+
+
+def test_a_server_that_does_not_answer_is_an_error_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOYALTY_TEST_POSTGRES", f"postgresql://nobody@{HOST}:{free_port()}/none")
+    with pytest.raises(PartUnavailableError, match="LOYALTY_TEST_POSTGRES"), postgres_part():
+        pass
 
 
 async def test_a_topic_has_the_partitions_asked_for(kafka: Part, topic: str) -> None:

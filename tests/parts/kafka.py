@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from testcontainers.core.container import DockerContainer
@@ -13,7 +13,8 @@ from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.jars import kafka_version
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.processes import temporary_directory
-from parts.source import Part, Source, source_of
+from parts.blocking import wait_for
+from parts.source import Part, Source, started
 
 ADDRESS_VARIABLE = "LOYALTY_TEST_KAFKA"
 NAME = "Apache Kafka"
@@ -49,15 +50,23 @@ def _embedded() -> Iterator[Part]:
 
 
 @contextmanager
-def kafka_part() -> Iterator[Part]:
+def _given() -> Iterator[Part]:
+    address = os.environ[ADDRESS_VARIABLE]
+    wait_for(_list_topics(address))
+    # The protocol has no word for a broker's version.
+    yield Part(NAME, Source.ENVIRONMENT, address, "of unknown version")
+
+
+_STARTS = {
+    Source.ENVIRONMENT: _given,
+    Source.CONTAINER: _container,
+    Source.EMBEDDED: _embedded,
+}
+
+
+def kafka_part() -> AbstractContextManager[Part]:
     """Give a broker; its address is what clients call bootstrap servers."""
-    source = source_of(ADDRESS_VARIABLE)
-    if source is Source.ENVIRONMENT:
-        # The protocol has no word for a broker's version.
-        yield Part(NAME, source, os.environ[ADDRESS_VARIABLE], "of unknown version")
-    else:
-        with _container() if source is Source.CONTAINER else _embedded() as part:
-            yield part
+    return started(NAME, ADDRESS_VARIABLE, lambda source: _STARTS[source]())
 
 
 @asynccontextmanager
@@ -69,6 +78,11 @@ async def admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
         yield client
     finally:
         await client.close()
+
+
+async def _list_topics(bootstrap_servers: str) -> None:
+    async with admin(bootstrap_servers) as client:
+        await client.list_topics()
 
 
 def topic_name() -> str:

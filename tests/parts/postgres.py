@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -22,7 +22,7 @@ from loyalty_worker.embedded.logins import (
 from loyalty_worker.embedded.postgres import EmbeddedPostgres
 from loyalty_worker.embedded.processes import temporary_directory
 from parts.blocking import wait_for
-from parts.source import Part, Source, source_of
+from parts.source import Part, Source, started
 
 ADDRESS_VARIABLE = "LOYALTY_TEST_POSTGRES"
 NAME = "PostgreSQL"
@@ -51,11 +51,14 @@ def _superuser_url(source: Source) -> Iterator[str]:
 
 
 @contextmanager
-def postgres_part() -> Iterator[Part]:
-    """Give a server; its address is a superuser's URL."""
-    source = source_of(ADDRESS_VARIABLE)
+def _server(source: Source) -> Iterator[Part]:
     with _superuser_url(source) as url:
         yield Part(NAME, source, url, wait_for(_server_version(url)))
+
+
+def postgres_part() -> AbstractContextManager[Part]:
+    """Give a server; its address is a superuser's URL."""
+    return started(NAME, ADDRESS_VARIABLE, _server)
 
 
 async def migrated_database(superuser_url: str, name: str, logins: Logins) -> DatabaseUrls:
