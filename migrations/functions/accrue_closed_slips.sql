@@ -42,7 +42,7 @@ BEGIN
         FROM (
             SELECT array_agg(i.casino_id) AS casino_ids, array_agg(i.player_id) AS player_ids
             FROM unnest(p_slips) AS i
-            WHERE i.casino_id = ANY (v_known) AND slip_earns(i.visit_kind, i.player_id)
+            WHERE i.casino_id = ANY (v_known) AND i.player_id IS NOT NULL
         ) AS p
         CROSS JOIN LATERAL lock_player_balances(p.casino_ids, p.player_ids) AS b
     );

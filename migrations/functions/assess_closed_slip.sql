@@ -21,7 +21,9 @@ DECLARE
     v_terms record;
     v_result record;
 BEGIN
-    earns := slip_earns(p_visit_kind, p_player_id);
+    earns := coalesce(
+        p_visit_kind = 'gaming_identified_rated' AND p_player_id IS NOT NULL, false
+    );
     IF earns THEN
         v_terms := loyalty_policy_terms(p_policy_snapshot);
         refusal := v_terms.refusal;
@@ -32,7 +34,7 @@ BEGIN
     END IF;
 
     detail := CASE
-        WHEN NOT loyalty_number_usable(p_average_bet) THEN 'average_bet is no usable amount'
+        WHEN NOT coalesce(p_average_bet BETWEEN 0 AND 1e18, false) THEN 'average_bet is no usable amount'
         WHEN NOT coalesce(p_duration_seconds >= 0, false) THEN 'duration_seconds is negative'
         WHEN NOT coalesce(
             p_duration_seconds <= extract(epoch FROM p_closed_at - p_started_at), false

@@ -1,7 +1,7 @@
 -- Trigger of loyalty_ledger, once per INSERT: each new entry must follow its player's newest one
 -- in number and in balance. Within the statement lag() links the entries; the first of each
--- player is linked by one probe of the statement index. The settings keep that probe an index
--- scan also in a plan that was cached while the table was empty.
+-- player is linked by one probe of the statement index. The settings and the order
+-- keep it that probe also in a plan that was cached while the table was empty.
 CREATE OR REPLACE FUNCTION check_ledger_chain() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp
@@ -30,7 +30,8 @@ BEGIN
         WHERE e.previous_no IS NULL
             AND l.casino_id = e.casino_id
             AND l.player_id = e.player_id
-            AND l.entry_no = e.entry_no - 1
+            AND l.entry_no < e.entry_no
+        ORDER BY l.entry_no DESC
         LIMIT 1
     ) AS p ON true
     WHERE e.entry_no <> coalesce(e.previous_no, p.entry_no, 0) + 1

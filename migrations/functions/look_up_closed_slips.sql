@@ -2,7 +2,9 @@
 -- statement of its own after the players were locked: its snapshot then holds what the wait
 -- was for. slip_first, key_first and player_first are the ordinals of the first slip here with
 -- the same id, key or player. LATERAL with LIMIT and the settings keep every look-up an index
--- probe, whatever the statistics were when the plan was cached.
+-- probe. While the ledger is empty all its indexes look alike, and a plan that was cached then
+-- would go on to search it by the casino alone: asking for a range of one value, in order, leaves
+-- only the right index to choose. Planning anew each time costs more than the call itself.
 CREATE OR REPLACE FUNCTION look_up_closed_slips(
     p_slips rating_slip[], p_idempotency_keys uuid[], p_known_casinos uuid[]
 ) RETURNS TABLE (
@@ -40,15 +42,15 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH input AS MATERIALIZED (
-        SELECT s.*, i.idempotency_key, i.ordinal,
-            (min(i.ordinal) OVER (PARTITION BY s.casino_id, s.id))::integer AS slip_first,
-            (min(i.ordinal) OVER (PARTITION BY s.casino_id, i.idempotency_key))::integer
-                AS key_first,
-            (min(i.ordinal) OVER (PARTITION BY s.casino_id, s.player_id))::integer AS player_first
-        FROM unnest(p_idempotency_keys) WITH ORDINALITY AS i (idempotency_key, ordinal)
-        CROSS JOIN LATERAL (SELECT (p_slips[i.ordinal]).*) AS s
+        -- the columns of both arrays: those of the slips, then the keys as "unnest"
+        SELECT s.*, s."unnest" AS idempotency_key,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s.id))::integer AS slip_first,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s."unnest"))::integer AS key_first,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s.player_id))::integer
+                AS player_first
+        FROM ROWS FROM (unnest(p_slips), unnest(p_idempotency_keys)) WITH ORDINALITY AS s
     )
-    SELECT s.ordinal::integer, s.slip_first, s.key_first, s.player_first,
+    SELECT s.ordinality::integer, s.slip_first, s.key_first, s.player_first,
         coalesce(s.casino_id = ANY (p_known_casinos) AND r.casino_id IS NOT NULL, false),
         r.accrual_enabled,
         loyalty_facts_hash(
@@ -83,24 +85,27 @@ BEGIN
         SELECT x.id, x.payload_hash, x.points_delta
         FROM loyalty_ledger AS x
         WHERE x.casino_id = s.casino_id AND x.source_kind = 'rating_slip'
-            AND x.source_id = s.id AND x.reason = 'base_accrual'
+            AND x.source_id BETWEEN s.id AND s.id AND x.reason = 'base_accrual'
+        ORDER BY x.source_id
         LIMIT 1
     ) AS e ON true
     LEFT JOIN LATERAL (
         SELECT x.id
         FROM loyalty_ledger AS x
-        WHERE x.casino_id = s.casino_id AND x.idempotency_key = s.idempotency_key
+        WHERE x.casino_id = s.casino_id
+            AND x.idempotency_key BETWEEN s.idempotency_key AND s.idempotency_key
+        ORDER BY x.idempotency_key
         LIMIT 1
     ) AS k ON true
     LEFT JOIN LATERAL (
         SELECT x.entry_no, x.balance_after
         FROM loyalty_ledger AS x
-        WHERE s.player_first = s.ordinal
+        WHERE s.player_first = s.ordinality
             AND x.casino_id = s.casino_id AND x.player_id = s.player_id
         ORDER BY x.entry_no DESC
         LIMIT 1
     ) AS n ON true
-    ORDER BY s.ordinal;
+    ORDER BY s.ordinality;
 END
 $$;
 
