@@ -4,8 +4,10 @@ import asyncio
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 import typer
 
+from loyalty_worker.cli.exits import USAGE, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
     CasinoArgument,
@@ -45,9 +47,9 @@ def add(
     confirm([f"add casino {casino_id}, {name}, time zone {timezone or 'UTC'}, as {actor}"], yes=yes)
     added = asyncio.run(_add(url, casino_id, name, timezone, actor))
     if as_json:
-        print_json(as_row(added))
+        print_json({"casino_id": casino_id, "added": added})
     else:
-        print_line(f"casino {added.casino_id} is provisioned: {added.name}, {added.timezone}")
+        print_line(f"casino {casino_id} {'is provisioned' if added else 'was provisioned already'}")
 
 
 @casino.command("list")
@@ -60,11 +62,12 @@ def list_all(*, as_json: JsonOption = False) -> None:
         print_rows(rows, ["casino_id", "name", "status", "timezone", "accrual_enabled"])
 
 
-async def _add(url: str, casino_id: UUID, name: str, timezone: str | None, actor: str) -> Casino:
+async def _add(url: str, casino_id: UUID, name: str, timezone: str | None, actor: str) -> bool:
     async with operator_transaction(url, [casino_id], actor) as connection:
-        await add_casino(connection, casino_id, name, timezone)
-        casinos = await list_casinos(connection)
-    return next(found for found in casinos if found.casino_id == casino_id)
+        try:
+            return await add_casino(connection, casino_id, name, timezone)
+        except asyncpg.InvalidParameterValueError as error:
+            raise CommandError(USAGE, str(error.args[0])) from None
 
 
 async def _list(url: str) -> list[Casino]:

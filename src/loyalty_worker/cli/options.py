@@ -32,6 +32,11 @@ def confirm(plan: Sequence[str], *, yes: bool) -> None:
         raise CommandError(USAGE, "nothing was changed; add --yes to do it")
 
 
+def worker_url(settings: Settings) -> str:
+    """Return the worker's URL; raises `CommandError` where it is not set."""
+    return _url(settings.database_url, "LOYALTY_DATABASE_URL", "the worker's")
+
+
 def operator_url(settings: Settings) -> str:
     """Return the operator's URL; raises `CommandError` where it is not set."""
     return _url(settings.operator_database_url, "LOYALTY_OPERATOR_DATABASE_URL", "the operator's")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, CommandError
-from loyalty_worker.cli.options import JsonOption
+from loyalty_worker.cli.options import JsonOption, worker_url
 from loyalty_worker.cli.output import print_json, print_line
 from loyalty_worker.settings import load_settings
 
@@ -17,9 +17,11 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, n
 
 def run() -> None:
     """Consume rating slips and post them until SIGTERM."""
+    settings = load_settings()
+    worker_url(settings)
     from loyalty_worker import app  # noqa: PLC0415 - FastStream is slow to import, others need none
 
-    raise typer.Exit(app.run(load_settings()))
+    raise typer.Exit(app.run(settings))
 
 
 def healthcheck(

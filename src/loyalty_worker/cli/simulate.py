@@ -73,8 +73,13 @@ def simulate(
         say("these casinos must be provisioned (or give --provision --yes):")
         for command in commands:
             say(f"  {command} --yes")
-    tally = asyncio.run(_publish(settings, plan, rate))
-    _print(settings.topic_rating_slip_closed, scene, tally, as_json=as_json)
+    asyncio.run(_require_topic(settings))
+    tally = Tally()
+    try:
+        asyncio.run(_publish(settings, plan, rate, tally))
+    finally:
+        # also when it was interrupted: what is on the topic stays there
+        _print(settings.topic_rating_slip_closed, scene, tally, as_json=as_json)
 
 
 def _evening_of(day: datetime | None) -> date:
@@ -88,15 +93,17 @@ async def _provision(url: str, scene: Sequence[Casino], actor: str) -> None:
             await add_casino(connection, house.casino_id, house.name, house.timezone)
 
 
-async def _publish(settings: Settings, plan: EveningPlan, rate: int) -> Tally:
-    """Publish the evening with progress on stderr, and return what was confirmed."""
-    options = kafka_client_options(settings)
+async def _require_topic(settings: Settings) -> None:
     topic = settings.topic_rating_slip_closed
-    if topic not in await existing_topics(options, [topic]):
+    if topic not in await existing_topics(kafka_client_options(settings), [topic]):
         raise CommandError(
             UNAVAILABLE, f"topic {topic} does not exist; `loyalty topics create --yes` makes it"
         )
-    tally = Tally()
+
+
+async def _publish(settings: Settings, plan: EveningPlan, rate: int, tally: Tally) -> None:
+    """Publish the evening with progress on stderr, and tally what is confirmed."""
+    topic = settings.topic_rating_slip_closed
     with _progress() as progress:
         published = progress.add_task(f"publishing to {topic}", total=None)
 
@@ -104,8 +111,7 @@ async def _publish(settings: Settings, plan: EveningPlan, rate: int) -> Tally:
             tally.add(message.expected)
             progress.advance(published)
 
-        await publish(options, topic, evening(plan), rate, count)
-    return tally
+        await publish(kafka_client_options(settings), topic, evening(plan), rate, count)
 
 
 def _progress() -> Progress:

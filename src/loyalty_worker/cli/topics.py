@@ -8,7 +8,13 @@ import typer
 
 from loyalty_worker.cli.options import JsonOption, YesOption, confirm
 from loyalty_worker.cli.output import print_json, print_rows
-from loyalty_worker.publishing.topics import TopicSpec, TopicState, create_topics, existing_topics
+from loyalty_worker.publishing.topics import (
+    TopicSpec,
+    TopicState,
+    create_topics,
+    existing_topics,
+    usual_replication,
+)
 from loyalty_worker.settings import Settings, load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
 
@@ -26,7 +32,8 @@ def create(
     *,
     partitions: Annotated[int, typer.Option(min=1, max=1000, help="For each new topic.")] = 6,
     replication: Annotated[
-        int | None, typer.Option(min=1, max=9, help="For each new topic; the broker's default.")
+        int | None,
+        typer.Option(min=1, max=9, help="For each new topic; 3, or as many as there are brokers."),
     ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -39,7 +46,7 @@ def create(
     missing = [spec for spec in specs if spec.name not in before]
     made: list[TopicState] = []
     if missing:
-        copies = "the broker's default" if replication is None else str(replication)
+        copies = replication or asyncio.run(usual_replication(options))
         confirm(
             [
                 f"create {spec.name}: {partitions} partitions, replication {copies}"
@@ -47,7 +54,7 @@ def create(
             ],
             yes=yes,
         )
-        made = asyncio.run(create_topics(options, missing, partitions, replication))
+        made = asyncio.run(create_topics(options, missing, partitions, copies))
     _print(specs, before, {state.name: state for state in made}, as_json=as_json)
 
 

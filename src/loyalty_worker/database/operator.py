@@ -66,9 +66,14 @@ async def set_scope(opened: asyncpg.Connection, casino_ids: Collection[UUID]) ->
 
 async def add_casino(
     opened: asyncpg.Connection, casino_id: UUID, name: str, timezone: str | None
-) -> None:
-    """Provision a casino; the same again changes nothing, other data is refused."""
-    await opened.execute("SELECT add_casino($1, $2, $3)", casino_id, name, timezone)
+) -> bool:
+    """Provision a casino; False where it is there already with the same data.
+
+    Other data is refused; a blank name or an unknown time zone is `InvalidParameterValueError`,
+    whose text is the function's own.
+    """
+    added: bool = await opened.fetchval("SELECT add_casino($1, $2, $3)", casino_id, name, timezone)
+    return added
 
 
 async def list_casinos(opened: asyncpg.Connection) -> list[Casino]:

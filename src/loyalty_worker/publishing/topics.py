@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 _DEADLINE_SECONDS = 30.0
-_BROKERS_DEFAULT = -1
+_USUAL_REPLICATION = 3
 
 
 class KafkaUnavailable(Exception):  # noqa: N818 - a state of the outside, not a mistake here
@@ -49,15 +49,22 @@ async def existing_topics(
         return await _existing(client, names)
 
 
+async def usual_replication(options: Mapping[str, Any]) -> int:
+    """Return 3, or the number of brokers where there are fewer. Raises `KafkaUnavailable`.
+
+    The broker's own default cannot be asked for: aiokafka speaks too old a version of the request.
+    """
+    async with _administration(options) as client:
+        cluster = await client.describe_cluster()
+    return min(_USUAL_REPLICATION, len(cluster["brokers"]))
+
+
 async def create_topics(
-    options: Mapping[str, Any],
-    specs: Sequence[TopicSpec],
-    partitions: int,
-    replication: int | None,
+    options: Mapping[str, Any], specs: Sequence[TopicSpec], partitions: int, replication: int
 ) -> list[TopicState]:
     """Make the topics, and return how they are now; those that exist stay as they are.
 
-    `replication` None is the broker's default. Raises `KafkaUnavailable`, `TopicRefusedError`.
+    Raises `KafkaUnavailable` and `TopicRefusedError`.
     """
     async with _administration(options) as client:
         response = await client.create_topics(
@@ -65,8 +72,8 @@ async def create_topics(
                 NewTopic(
                     spec.name,
                     num_partitions=partitions,
-                    replication_factor=replication or _BROKERS_DEFAULT,
-                    topic_configs=dict(spec.configuration),
+                    replication_factor=replication,
+                    topic_configs=_configuration(spec, replication),
                 )
                 for spec in specs
             ]
@@ -79,6 +86,13 @@ async def create_topics(
             await asyncio.sleep(0.1)
             found = await _existing(client, wanted)
         return [found[name] for name in wanted]
+
+
+def _configuration(spec: TopicSpec, replication: int) -> dict[str, str]:
+    if replication < _USUAL_REPLICATION:
+        return dict(spec.configuration)
+    # what a producer was told is safe is on two brokers then, and one may be away
+    return {"min.insync.replicas": "2", **spec.configuration}
 
 
 def _refuse_failures(errors: Sequence[Sequence[Any]]) -> None:
@@ -124,7 +138,7 @@ async def _administration(options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaA
         ) from None
     except (KafkaError, OSError) as error:
         raise KafkaUnavailable(
-            f"Kafka at {place}: not reachable ({type(error).__name__}); check "
+            f"Kafka at {place}: {type(error).__name__}; check "
             "LOYALTY_KAFKA_BOOTSTRAP_SERVERS, the security settings, and that the broker runs"
         ) from None
     finally:

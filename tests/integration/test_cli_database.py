@@ -1,0 +1,207 @@
+"""`loyalty migrate`, `casino` and `ledger`, on a real database with its real logins."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from command import Run, loyalty
+from events import structured
+from loyalty_worker.consumers.decoder import SlipDecoder
+from loyalty_worker.database.ledger import PostgresLedger
+from loyalty_worker.database.pool import PoolLimits, open_pool
+from loyalty_worker.database.schema_check import required_version
+from loyalty_worker.domain.events import SlipClosed
+from loyalty_worker.embedded.logins import DatabaseUrls
+from slips import SlipFactory
+from sqltools import add_casino, row_of, value_of
+
+LIMITS = PoolLimits(2, 10, 10_000, 5_000, 10_000, 5)
+CASINO = "6a1d9a34-6f0e-4d0e-9a1c-0b7b1f6f2a10"
+
+
+async def post(database: DatabaseUrls, events: Sequence[dict[str, Any]]) -> None:
+    """Post closed slips as the worker does."""
+    decode = SlipDecoder()
+    records = [structured(json.dumps(event).encode()) for event in events]
+    slips = [(record, slip) for record in records if isinstance(slip := decode(record), SlipClosed)]
+    casinos = {slip.casino_id for _, slip in slips}
+    async with (
+        open_pool(database.worker, LIMITS) as pool,
+        PostgresLedger(pool).transaction(casinos, "test") as transaction,
+    ):
+        await transaction.post_closed_slips(slips)
+
+
+async def test_migrate_up_needs_yes_and_then_brings_an_empty_database_to_the_newest_schema(
+    empty_database: DatabaseUrls,
+) -> None:
+    async def run(*arguments: str) -> Run:
+        return await loyalty("migrate", *arguments, MIGRATION_DATABASE_URL=empty_database.owner)
+
+    refused = await run("up")
+    pending = await run("status", "--json")
+    plan = json.loads((await run("plan", "--json")).stdout)
+    done = await run("up", "--yes", "--json")
+    applied = await run("status")
+    again = await run("up")
+
+    assert refused.returncode == 2
+    assert "apply versions/0001" in refused.stderr
+    assert "add --yes" in refused.stderr
+    assert pending.returncode == 3
+    assert {row["status"] for row in json.loads(pending.stdout)} == {"pending"}
+    assert len(plan["versions"]) == required_version()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == required_version()
+    assert applied.returncode == 0
+    assert applied.stdout.count("applied ") == required_version()
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+
+
+async def test_migrate_with_a_login_that_may_not_is_told_so(
+    empty_database: DatabaseUrls,
+) -> None:
+    run = await loyalty("migrate", "up", "--yes", MIGRATION_DATABASE_URL=empty_database.readonly)
+
+    assert run.returncode == 4
+    assert "SQLSTATE 42501" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+async def test_casino_add_shows_its_plan_and_changes_nothing_without_yes(
+    database: DatabaseUrls,
+) -> None:
+    run = await loyalty(
+        "casino", "add", CASINO, "--name", "Nord", OPERATOR_DATABASE_URL=database.operator
+    )
+
+    assert run.returncode == 2
+    assert f"add casino {CASINO}, Nord, time zone UTC" in run.stderr
+    assert await value_of(database, "SELECT count(*) FROM casino") == 0
+
+
+async def test_a_casino_is_added_once_listed_and_audited_with_who_did_it(
+    database: DatabaseUrls,
+) -> None:
+    arguments = ["casino", "add", CASINO, "--name", "Nord", "--timezone", "Europe/Vienna", "--yes"]
+
+    first = await loyalty(
+        *arguments, "--actor", "a tester", OPERATOR_DATABASE_URL=database.operator
+    )
+    again = await loyalty(*arguments, "--json", OPERATOR_DATABASE_URL=database.operator)
+    listed = await loyalty("casino", "list", "--json", OPERATOR_DATABASE_URL=database.operator)
+
+    assert (first.returncode, first.stdout) == (0, f"casino {CASINO} is provisioned\n")
+    assert json.loads(again.stdout) == {"casino_id": CASINO, "added": False}
+    assert json.loads(listed.stdout) == [
+        {
+            "casino_id": CASINO,
+            "name": "Nord",
+            "status": "active",
+            "timezone": "Europe/Vienna",
+            "accrual_enabled": True,
+        }
+    ]
+    audit = await row_of(database, "SELECT actor_name, action FROM audit_log")
+    assert tuple(audit) == ("a tester", "add")
+
+
+async def test_a_casino_that_is_there_with_other_data_is_refused(database: DatabaseUrls) -> None:
+    await add_casino(database, CASINO, "Nord")
+
+    run = await loyalty(
+        "casino", "add", CASINO, "--name", "Sued", "--yes", OPERATOR_DATABASE_URL=database.operator
+    )
+
+    assert run.returncode == 5
+    assert run.stderr.splitlines()[-1].startswith("LOYALTY_IDEMPOTENCY_CONFLICT: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--name", " "), ("--name", "Nord", "--timezone", "Middle/Earth")]
+)
+async def test_a_blank_name_or_an_unknown_time_zone_is_a_usage_error(
+    database: DatabaseUrls, arguments: tuple[str, ...]
+) -> None:
+    run = await loyalty(
+        "casino", "add", CASINO, *arguments, "--yes", OPERATOR_DATABASE_URL=database.operator
+    )
+
+    assert run.returncode == 2
+    assert await value_of(database, "SELECT count(*) FROM casino") == 0
+
+
+async def test_a_login_that_is_no_operator_is_told_so(database: DatabaseUrls) -> None:
+    run = await loyalty(
+        "casino", "add", CASINO, "--name", "Nord", "--yes", OPERATOR_DATABASE_URL=database.readonly
+    )
+
+    assert run.returncode in {4, 5}
+    assert "Traceback" not in run.stderr
+    assert await value_of(database, "SELECT count(*) FROM casino") == 0
+
+
+async def test_a_database_that_nobody_migrated_is_told_with_the_command_that_helps(
+    empty_database: DatabaseUrls,
+) -> None:
+    run = await loyalty("casino", "list", OPERATOR_DATABASE_URL=empty_database.operator)
+
+    assert run.returncode == 4
+    assert "loyalty migrate up" in run.stderr
+
+
+async def test_a_statement_shows_a_player_s_balance_and_entries_newest_first(
+    database: DatabaseUrls,
+) -> None:
+    slips = SlipFactory(players=1)
+    (player,) = slips.players
+    await add_casino(database, slips.casino_id)
+    await post(database, [slips.event() for _ in range(3)])
+    arguments = ["ledger", "show", player, "--casino", slips.casino_id]
+
+    whole = await loyalty(*arguments, "--json", OPERATOR_DATABASE_URL=database.operator)
+    newest = await loyalty(*arguments, "--limit", "2", OPERATOR_DATABASE_URL=database.operator)
+
+    assert whole.returncode == 0, whole.stderr
+    statement = json.loads(whole.stdout)
+    entries = statement["entries"]
+    assert [entry["entry_no"] for entry in entries] == [3, 2, 1]
+    assert statement["current_balance"] == entries[0]["balance_after"]
+    assert statement["current_balance"] == sum(entry["points_delta"] for entry in entries)
+    assert statement["entry_count"] == 3
+    assert {entry["reason"] for entry in entries} == {"base_accrual"}
+    assert len(newest.stdout.splitlines()) == 4
+    assert entries[0]["rating_slip_id"] in newest.stdout
+    assert newest.stdout.endswith(f"balance {statement['current_balance']} after 3 entries\n")
+    assert "--limit shows more" in newest.stderr
+
+
+async def test_a_statement_of_one_casino_shows_nothing_of_another(database: DatabaseUrls) -> None:
+    slips = SlipFactory(players=1)
+    await add_casino(database, slips.casino_id)
+    await add_casino(database, CASINO, "Other")
+    await post(database, [slips.event()])
+
+    run = await loyalty(
+        *("ledger", "show", slips.players[0], "--casino", CASINO, "--json"),
+        OPERATOR_DATABASE_URL=database.operator,
+    )
+
+    assert json.loads(run.stdout)["entries"] == []
+    assert json.loads(run.stdout)["current_balance"] == 0
+
+
+async def test_a_statement_of_a_casino_that_nobody_provisioned_is_refused(
+    database: DatabaseUrls,
+) -> None:
+    run = await loyalty(
+        *("ledger", "show", str(uuid.uuid4()), "--casino", CASINO),
+        OPERATOR_DATABASE_URL=database.operator,
+    )
+
+    assert run.returncode == 5
+    assert "loyalty casino list" in run.stderr
