@@ -42,7 +42,7 @@ def explain(error: Exception) -> tuple[int, str]:
             return REFUSED, str(error)
         case asyncpg.PostgresError():
             return _explain_sqlstate(error)
-        case asyncpg.InterfaceError() | ConnectionError():
+        case asyncpg.InterfaceError() | asyncpg.InternalClientError() | ConnectionError():
             return UNAVAILABLE, "the connection to PostgreSQL was lost; run the command again"
         case _:
             at = place_of(error.__traceback__)

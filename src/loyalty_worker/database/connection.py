@@ -47,7 +47,11 @@ async def connection(
     try:
         yield opened
     finally:
-        await opened.close(timeout=CONNECT_TIMEOUT_SECONDS)
+        try:
+            await opened.close(timeout=CONNECT_TIMEOUT_SECONDS)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # the work is done or its own error is on the way: a lost farewell adds nothing
+            opened.terminate()
 
 
 async def _open(

@@ -5,8 +5,7 @@ snapshot that CREATE INDEX CONCURRENTLY waits for, and the two would wait for ea
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +54,8 @@ async def migrate_up(
     `DatabaseUnavailable`.
     """
     migrations = read_migrations(folder)
-    async with _owner(url) as owner, _only_runner(owner, lock_wait_seconds):
+    async with _owner(url) as owner:
+        await _be_the_only_runner(owner, lock_wait_seconds)
         await owner.execute(CREATE_TABLES)
         plan = (await read_state(owner)).plan(migrations)
         for version in plan.versions:
@@ -91,8 +91,8 @@ def _owner(url: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
     )
 
 
-@asynccontextmanager
-async def _only_runner(owner: asyncpg.Connection, wait_seconds: float) -> AsyncIterator[None]:
+async def _be_the_only_runner(owner: asyncpg.Connection, wait_seconds: float) -> None:
+    """Take the lock that only one session has; it ends with the connection."""
     deadline = asyncio.get_running_loop().time() + wait_seconds
     while not await owner.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
         if asyncio.get_running_loop().time() >= deadline:
@@ -101,11 +101,6 @@ async def _only_runner(owner: asyncpg.Connection, wait_seconds: float) -> AsyncI
                 "wait for it, or look for application_name loyalty-migrate in pg_stat_activity"
             )
         await asyncio.sleep(_LOCK_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        if not owner.is_closed():
-            await owner.execute(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
 
 
 async def _run_version(owner: asyncpg.Connection, file: VersionFile) -> None:

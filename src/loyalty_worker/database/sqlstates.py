@@ -58,5 +58,12 @@ def faults() -> Iterator[None]:
     """Turn what the driver raises into `Fault`; the original is dropped for its text's sake."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        # what asyncpg raises for a command on a connection that the server has just ended
+        asyncpg.InternalClientError,
+        OSError,
+        TimeoutError,
+    ) as error:
         raise fault_of(error) from None
