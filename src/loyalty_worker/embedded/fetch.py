@@ -30,7 +30,8 @@ class JarFetchError(RuntimeError):
     wait=wait_exponential_jitter(initial=1, max=20),
     reraise=True,
 )
-def _fetch(jar: Jar, folder: Path) -> None:
+def fetch_jar(jar: Jar, folder: Path) -> None:
+    """Fetch one jar into the folder, in up to five attempts; raises as `fetch_jars` does."""
     # A repository of its own for each attempt: jgo takes a file that broke off for a whole one.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch:
         context = MavenContext(repo_cache=Path(scratch), timeout=_TIMEOUT_SECONDS)
@@ -54,7 +55,7 @@ def fetch_jars() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [jar for jar in locked_jars() if not jar.matches(folder / jar.name)]
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        list(pool.map(lambda jar: _fetch(jar, folder), wanted))
+        list(pool.map(lambda jar: fetch_jar(jar, folder), wanted))
     names = {jar.name for jar in locked_jars()}
     for stray in folder.glob("*.jar"):
         if stray.name not in names:

@@ -8,7 +8,7 @@ migrations create.
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -19,7 +19,7 @@ class Login:
     """A role that may log in."""
 
     name: str
-    password: str
+    password: str = field(repr=False)
 
     def url(self, server_url: str, database: str) -> str:
         """Return this login's address of a database on the server of `server_url`."""
@@ -42,14 +42,14 @@ class Logins:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrls:
-    """One database, as each login reaches it."""
+    """One database, as each login reaches it; the addresses hold passwords."""
 
     name: str
-    superuser: str
-    owner: str
-    worker: str
-    operator: str
-    readonly: str
+    superuser: str = field(repr=False)
+    owner: str = field(repr=False)
+    worker: str = field(repr=False)
+    operator: str = field(repr=False)
+    readonly: str = field(repr=False)
 
 
 @asynccontextmanager
