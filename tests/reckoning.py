@@ -63,7 +63,7 @@ def read_topic(kafka: str, topic: str, ends: dict[int, int]) -> Iterator[Message
             message = consumer.poll(_POLL_SECONDS)
             if message is None or message.error() is not None:
                 raise AssertionError(f"topic {topic} could not be read to its end: {left}")
-            partition, offset = message.partition(), message.offset()
+            partition, offset = message.partition() or 0, message.offset() or 0
             if offset + 1 >= left.get(partition, 0):
                 left.pop(partition, None)
             yield message

@@ -47,6 +47,13 @@ async def drift_of(database: DatabaseUrls, casino_id: str) -> list[asyncpg.Recor
         )
 
 
+async def row_of(database: DatabaseUrls, query: str) -> asyncpg.Record:
+    """Return the one row that a superuser reads."""
+    async with connected(database.superuser) as connection:
+        (row,) = await connection.fetch(query)
+    return row
+
+
 async def value_of(database: DatabaseUrls, query: str, *arguments: object) -> int:
     """Return one number that a superuser reads."""
     async with connected(database.superuser) as connection:

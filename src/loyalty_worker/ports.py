@@ -138,6 +138,6 @@ class Ledger(Protocol):
 class Decoder(Protocol):
     """Turns a record into an event or into the reason why it is none; never raises."""
 
-    def __call__(self, record: Record) -> Decoded:
+    def __call__(self, record: Record, /) -> Decoded:
         """Decode one record."""
         ...

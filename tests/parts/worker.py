@@ -68,6 +68,10 @@ class WorkerProcess:
         """End it with SIGTERM; return its exit status."""
         if self._running.returncode is None:
             self._running.send_signal(signal.SIGTERM)
+        return await self.wait()
+
+    async def wait(self) -> int:
+        """Wait until it has ended; return its exit status, as a shell shows it."""
         async with asyncio.timeout(_STOP_SECONDS):
             return await self._running.wait()
 

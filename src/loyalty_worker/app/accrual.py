@@ -32,7 +32,6 @@ _NO_IDLE_CHECK_MS = 24 * 60 * 60 * 1000
 _INSPECTOR_TIMEOUT_SECONDS = 5.0
 _INSPECTOR_FETCH_BYTES = 64 * 1024
 _LAG_INTERVAL_SECONDS = 2.0
-_RECREATION_CHECK_SECONDS = 60.0
 _COMMIT_TIMEOUT_SECONDS = 10.0
 _IDLE_WAIT_SECONDS = 1.0
 
@@ -119,7 +118,7 @@ def _partition_limits(settings: Settings) -> PartitionLimits:
         commit_timeout=_COMMIT_TIMEOUT_SECONDS,
         backoff_first=settings.retry_backoff_initial_ms / 1000,
         backoff_max=settings.retry_backoff_max_ms / 1000,
-        recreation_check_interval=_RECREATION_CHECK_SECONDS,
+        position_check_interval=settings.position_check_seconds,
     )
 
 

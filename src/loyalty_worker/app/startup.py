@@ -1,5 +1,7 @@
 """What must be there before the worker joins its group; waited for, said clearly, never assumed."""
 
+from typing import TYPE_CHECKING, TypeAlias, cast
+
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -10,6 +12,9 @@ from loyalty_worker.database.schema_check import schema_problem
 from loyalty_worker.database.sqlstates import fault_of
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.logs import get_logger
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 
 _log = get_logger(__name__)
 _KEY = "start"
@@ -23,7 +28,7 @@ async def check_database(pool: asyncpg.Pool) -> None:
     """Raise `NotYetError` unless the database answers and its schema fits this worker."""
     try:
         async with pool.acquire() as connection:
-            problem = await schema_problem(connection, read_migrations())
+            problem = await schema_problem(cast("Connection", connection), read_migrations())
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise NotYetError(
             f"PostgreSQL: {fault_of(error)}; check LOYALTY_DATABASE_URL and the server"

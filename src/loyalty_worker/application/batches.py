@@ -38,10 +38,11 @@ class Posted:
     """The batch is committed to the database; its offsets may be committed to Kafka.
 
     `settled` holds the records that were counted: those at or above the former position, in
-    offset order. A redelivered record is not among them.
+    offset order. `redelivered` is the number of the others, which were counted before.
     """
 
     settled: tuple[Settled, ...]
+    redelivered: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class PostBatch:
             if batch.end > progress.next_offset:
                 advance = _advance(batch, progress, settled)
                 await tx.advance_progress(self._group, batch.at, batch.generation, advance)
-        return Posted(settled)
+        return Posted(settled, len(results) - len(settled))
 
     async def _keep_letters(
         self,

@@ -32,7 +32,7 @@ class PartitionLimits:
     commit_timeout: float
     backoff_first: float
     backoff_max: float
-    recreation_check_interval: float
+    position_check_interval: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class PartitionTask:
             max_wait=self._limits.max_wait,
             idle_wait=self._limits.idle_wait,
         )
-        self._recreation_check_due = 0.0
+        self._position_check_due = 0.0
 
     def drain(self) -> None:
         """Fetch nothing more; the task ends once the batch in flight is committed."""
@@ -121,7 +121,7 @@ class PartitionTask:
         start = await self._positions.find_start(self._at, self._committed)
         self._generation, self._position = start.generation, start.offset
         self._uncommitted = None
-        self._recreation_check_due = self._now() + self._limits.recreation_check_interval
+        self._position_check_due = self._now() + self._limits.position_check_interval
         self._consumer.seek(self._tp, start.offset)
         self._consumer.resume(self._tp)
         self._report.started(start.generation, start.offset)
@@ -136,9 +136,9 @@ class PartitionTask:
         records = await self._fetcher.fetch(self._position)
         end = await self._consumer.position(self._tp)
         self._report.polled()
-        if self._now() >= self._recreation_check_due:
-            self._recreation_check_due = self._now() + self._limits.recreation_check_interval
-            if await self._positions.was_recreated(self._at):
+        if self._now() >= self._position_check_due:
+            self._position_check_due = self._now() + self._limits.position_check_interval
+            if not await self._positions.holds(self._at, self._generation, self._position):
                 raise _NotInPlaceError
         if end > self._position:
             await self._post(Batch(self._at, self._generation, self._position, end, records))

@@ -81,6 +81,7 @@ class PartitionReport:
         """A batch is in the database."""
         now = time.time()
         self._metrics.batch_records.observe(len(batch.records))
+        self._metrics.consumer_redelivered_records.inc(verdict.redelivered)
         for settled in verdict.settled:
             self._settled(settled, now)
 
@@ -147,5 +148,6 @@ class PartitionReport:
                 reason=outcome.reason,
                 sqlstate=outcome.sqlstate,
                 event_id=None if event.identity is None else event.identity.id,
-                detail=outcome.detail,
+                # a decoder's detail names places only; the database's may hold the slip's facts
+                detail=outcome.detail if outcome.sqlstate is None else "see the letter",
             )

@@ -66,12 +66,18 @@ class PartitionPositions:
         lowest = min(await committed() or 0, progress.next_offset)
         return Start(progress.generation, max(lowest, bounds.beginning))
 
-    async def was_recreated(self, at: PartitionId) -> bool:
-        """Say whether the topic is another one than the database knows under this name."""
+    async def holds(self, at: PartitionId, generation: int, position: int) -> bool:
+        """Say whether database and topic still are those in which this position was reached.
+
+        False for a database that was restored to an earlier state, and for a topic that was
+        created again; then the partition finds its start anew.
+        """
         progress = await self._ledger.read_progress(self._group, at)
-        if progress is None:
-            return True
-        return await self._was_recreated(at, progress, await self._inspector.bounds(at))
+        if progress is None or progress.generation != generation:
+            return False
+        if progress.next_offset < position:
+            return False
+        return not await self._was_recreated(at, progress, await self._inspector.bounds(at))
 
     async def _was_recreated(self, at: PartitionId, progress: Progress, bounds: Bounds) -> bool:
         if bounds.end < progress.next_offset:

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         default=30_000, ge=1, description="longest pause after a fault"
     )
 
+    position_check_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="how often position and topic are compared with the database",
+    )
     drain_timeout_seconds: float = Field(
         default=40.0, gt=0, description="how long batches in flight may take to finish"
     )

@@ -95,6 +95,10 @@ class Metrics:
             "consumer_offset_gaps", "Ranges refused because they began above the position"
         )
 
+        self.consumer_redelivered_records = self._counter(
+            "consumer_redelivered_records", "Records read again that were counted before"
+        )
+
     def _work(
         self,
         topics: Collection[str],

@@ -1,0 +1,152 @@
+"""What is committed, when, and by whom: aiokafka's and FastStream's own ways lose records here."""
+
+import asyncio
+import uuid
+from pathlib import Path
+
+from conftest import TopicFactory
+from integration.conftest import Casino
+from loyalty_worker.embedded.logins import DatabaseUrls
+from parts.source import Part
+from parts.topics import committed_offsets, end_offsets, publish, until_no_lag
+from parts.worker import running_worker, worker_environment
+from slips import SlipFactory, message
+from sqltools import add_casino, connected, value_of
+
+
+async def disable_accrual(database: DatabaseUrls, casino_id: str) -> None:
+    async with connected(database.superuser) as connection:
+        await connection.execute(
+            "INSERT INTO casino_settings (casino_id, accrual_enabled) VALUES ($1, false)",
+            uuid.UUID(casino_id),
+        )
+
+
+async def enable_accrual(database: DatabaseUrls, casino_id: str) -> None:
+    async with connected(database.superuser) as connection:
+        await connection.execute(
+            "UPDATE casino_settings SET accrual_enabled = true WHERE casino_id = $1",
+            uuid.UUID(casino_id),
+        )
+
+
+async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_and_catches_up(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> None:
+    topic = await create_topic(2)
+    waiting, flowing = SlipFactory(1), SlipFactory(2)
+    for factory in (waiting, flowing):
+        await add_casino(database, factory.casino_id)
+    await disable_accrual(database, waiting.casino_id)
+    environment = worker_environment(database, kafka.address, topic)
+    group = f"{topic}-accrual"
+    async with running_worker(environment, directory) as worker:
+        await worker.until_ready()
+        await publish(kafka.address, topic, [message(waiting.event(), 0) for _ in range(20)])
+        await publish(kafka.address, topic, [message(flowing.event(), 1) for _ in range(50)])
+        await worker.until_ready(ready=False)
+        async with asyncio.timeout(30):
+            while await committed_offsets(kafka.address, group, topic) != {1: 50}:
+                await asyncio.sleep(0.1)
+        assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 50
+        async with asyncio.timeout(30):
+            while await worker.metric("loyalty_consumer_lag_records", partition="0") != 20:
+                await asyncio.sleep(0.1)
+        assert await worker.metric("loyalty_consumer_paused_partitions", reason="halted") == 1
+        await enable_accrual(database, waiting.casino_id)
+        await until_no_lag(kafka.address, group, topic)
+        await worker.until_ready()
+    assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 70
+    assert worker.events("partition_halted")[0]["reason"] == "LOYALTY_ACCRUAL_DISABLED"
+
+
+async def test_a_second_worker_takes_over_partitions_without_reading_a_record_twice(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> None:
+    topic = await create_topic(4)
+    factory = SlipFactory(players=100)
+    await add_casino(database, factory.casino_id)
+    environment = worker_environment(database, kafka.address, topic, LOYALTY_BATCH_MAX_RECORDS="20")
+    published = 0
+    async with running_worker(environment, directory, "first") as first:
+        await first.until_ready()
+        async with running_worker(environment, directory, "second") as second, asyncio.timeout(60):
+            while await second.metric("loyalty_events_total", outcome="accrued") < 200:
+                await publish(kafka.address, topic, [message(factory.event()) for _ in range(100)])
+                published += 100
+            await until_no_lag(kafka.address, f"{topic}-accrual", topic)
+            for worker in (first, second):
+                assert await worker.metric("loyalty_consumer_redelivered_records_total") == 0
+                assert await worker.metric("loyalty_consumer_assigned_partitions") == 2
+    assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == published
+
+
+async def test_a_wait_survives_a_rebalance(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> None:
+    topic = await create_topic(2)
+    waiting = SlipFactory(1)
+    await add_casino(database, waiting.casino_id)
+    await disable_accrual(database, waiting.casino_id)
+    environment = worker_environment(database, kafka.address, topic)
+    async with running_worker(environment, directory, "first") as first:
+        await first.until_ready()
+        await publish(kafka.address, topic, [message(waiting.event(), p) for p in (0, 1)])
+        await first.until_ready(ready=False)
+        async with running_worker(environment, directory, "second") as second:
+            async with asyncio.timeout(30):
+                while not (second.events("partition_halted")):
+                    await asyncio.sleep(0.1)
+            for worker in (first, second):
+                await worker.until_ready(ready=False)
+                holds = worker.events("partition_halted")
+                assert all(hold["looks_again_in_seconds"] >= 0 for hold in holds)
+    assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 0
+
+
+async def test_a_topic_that_is_created_again_is_read_from_its_beginning_under_a_new_generation(
+    casino: Casino,
+) -> None:
+    await casino.publish(*(message(casino.slips.event()) for _ in range(5)))
+    await casino.settle()
+    async with connected(casino.database.superuser) as connection:
+        await connection.execute(
+            "UPDATE consumer_progress SET last_record_hash = sha256('another')"
+        )
+    assert await casino.worker.terminate() == 0
+    await casino.worker.start()
+    await casino.worker.until_ready()
+    await casino.publish(message(casino.slips.event()))
+    await casino.settle()
+    generations = await value_of(casino.database, "SELECT max(generation) FROM consumer_progress")
+    assert generations == 2
+    assert len(casino.worker.events("topic_recreated")) == 1
+    assert await value_of(casino.database, "SELECT count(*) FROM loyalty_ledger") == 6
+
+
+async def test_records_deleted_before_they_were_read_halt_the_partition(casino: Casino) -> None:
+    await casino.publish(*(message(casino.slips.event()) for _ in range(5)))
+    await casino.settle()
+    async with connected(casino.database.superuser) as connection:
+        await connection.execute(
+            "UPDATE consumer_progress SET next_offset = 3, duplicate = 0, accrued = 3,"
+            " last_record_offset = NULL, last_record_hash = NULL"
+        )
+    assert await casino.worker.terminate() == 0
+    await delete_records(casino.kafka, casino.topic, 5)
+    await casino.worker.start()
+    await casino.worker.until_ready(ready=False)
+    async with asyncio.timeout(30):
+        while not casino.worker.events("partition_halted"):
+            await asyncio.sleep(0.1)
+    assert casino.worker.events("partition_halted")[0]["reason"] == "records_lost"
+    assert (await end_offsets(casino.kafka, casino.topic))[0] == 5
+
+
+async def delete_records(kafka: str, topic: str, before: int) -> None:
+    from confluent_kafka import TopicPartition  # noqa: PLC0415 - aiokafka's admin cannot do this
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - the same
+
+    client = AdminClient({"bootstrap.servers": kafka})
+    for future in client.delete_records([TopicPartition(topic, 0, before)]).values():
+        future.result(timeout=10)
