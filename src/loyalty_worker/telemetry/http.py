@@ -1,5 +1,6 @@
 """The worker's HTTP side: metrics, two probes, and the AsyncAPI document; it can only be read."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -37,12 +38,16 @@ async def serve_http(host: str, port: int, pages: HttpPages) -> AsyncIterator[in
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise ListenError(
-                f"cannot listen on {host}:{port} ({error.strerror or type(error).__name__}); "
+                f"cannot listen on {host}:{port} ({_cause(error)}); "
                 "set LOYALTY_HTTP_HOST and LOYALTY_HTTP_PORT to a free address"
             ) from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def _cause(error: OSError) -> str:
+    return type(error).__name__ if error.errno is None else os.strerror(error.errno)
 
 
 def _application(pages: HttpPages) -> web.Application:
