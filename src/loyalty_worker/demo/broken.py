@@ -19,12 +19,13 @@ from loyalty_worker.demo.slips import Slip
 from loyalty_worker.demo.tally import Expected
 from loyalty_worker.domain.events import DecodeReason
 from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.domain.refusals import Refusal
 
 Breakage: TypeAlias = Callable[[Random, Slip], Message]
 
 
-def _refused(reason: str) -> Expected:
-    return Expected(Outcome.DEAD_LETTERED, reason)
+def _refused(reason: DecodeReason | Refusal) -> Expected:
+    return Expected(Outcome.DEAD_LETTERED, reason.name)
 
 
 def _cut_off(rng: Random, slip: Slip) -> Message:
@@ -76,17 +77,17 @@ def _schema_violation(rng: Random, slip: Slip) -> Message:
 def _played_longer_than_open(rng: Random, slip: Slip) -> Message:
     seconds = int((slip.closed_at - slip.started_at).total_seconds()) + 60
     data = {**data_of(slip), "duration_seconds": seconds}
-    return write(rng, slip, attributes_of(slip), data, _refused("LOYALTY_FACTS_INVALID"))
+    return write(rng, slip, attributes_of(slip), data, _refused(Refusal.LOYALTY_FACTS_INVALID))
 
 
 def _without_policy(rng: Random, slip: Slip) -> Message:
     data = {**data_of(slip), "policy_snapshot": None}
-    return write(rng, slip, attributes_of(slip), data, _refused("LOYALTY_SNAPSHOT_MISSING"))
+    return write(rng, slip, attributes_of(slip), data, _refused(Refusal.LOYALTY_SNAPSHOT_MISSING))
 
 
 def _unknown_casino(rng: Random, slip: Slip) -> Message:
     data = {**data_of(slip), "casino_id": str(any_uuid(rng))}
-    return write(rng, slip, attributes_of(slip), data, _refused("LOYALTY_CASINO_UNKNOWN"))
+    return write(rng, slip, attributes_of(slip), data, _refused(Refusal.LOYALTY_CASINO_UNKNOWN))
 
 
 # The last three need a rated slip: where nothing is earned, the ledger does not ask for so much.
@@ -113,5 +114,5 @@ def break_slip(rng: Random, slip: Slip) -> Message:
 def contradict(rng: Random, slip: Slip) -> Message:
     """Tell a rated slip that was sent before again, with another bet: the first facts stand."""
     other = replace(slip, average_bet=slip.average_bet * 2)
-    expected = _refused("LOYALTY_FACTS_CONFLICT")
+    expected = _refused(Refusal.LOYALTY_FACTS_CONFLICT)
     return write(rng, slip, attributes_of(slip, event_number=3), data_of(other), expected)
