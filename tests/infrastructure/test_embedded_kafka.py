@@ -1,3 +1,4 @@
+import uuid
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ async def test_properties_given_reach_the_broker(directory: Path) -> None:
     with EmbeddedKafka(directory, {"message.max.bytes": "2000000"}) as broker:
         written = (directory / "server.properties").read_text(encoding="utf-8")
         assert "message.max.bytes=2000000\n" in written
+        assert broker.running
+
+
+def test_a_cluster_id_may_begin_with_a_hyphen(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
+    with EmbeddedKafka(directory) as broker:
+        identity = (directory / "data" / "meta.properties").read_text(encoding="utf-8")
+        assert "cluster.id=-Pj4" in identity
         assert broker.running
 
 

@@ -127,7 +127,8 @@ class EmbeddedKafka:
 
     def _format(self, server: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "--cluster-id", cluster]
+        # One argument: an id may begin with a hyphen.
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
         result = subprocess.run(  # noqa: S603 - our own program and arguments
             [*self._java(*tool), "--config", str(server)],
             stdin=subprocess.DEVNULL,
