@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
 
 from slips import Message
 
@@ -37,6 +38,8 @@ async def committed_offsets(kafka: str, group: str, topic: str) -> dict[int, int
     await client.start()
     try:
         offsets = await client.list_consumer_group_offsets(group)
+    except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+        return {}  # a fresh broker has no coordinator until its first group joins
     finally:
         await client.close()
     return {tp.partition: o.offset for tp, o in offsets.items() if tp.topic == topic}

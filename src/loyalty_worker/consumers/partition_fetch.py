@@ -8,7 +8,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from loyalty_worker.consumers.inspector import record_of
 from loyalty_worker.domain.records import Record
-from loyalty_worker.ports import Fault
+from loyalty_worker.ports import Fault, NeedsPersonError
 
 _Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
@@ -42,7 +42,8 @@ class PartitionFetcher:
         """Return records from `position` on; waits `idle_wait` seconds for the first.
 
         A lone record is returned at once; while there is traffic, up to `max_wait` seconds are
-        spent on filling the batch. Raises `Fault` and aiokafka's `KafkaError`.
+        spent on filling the batch. Raises `Fault`, aiokafka's `KafkaError`, and
+        `NeedsPersonError` for a record that aiokafka cannot read at all.
         """
         records = await self._poll(self._max_records, self._idle_wait, position)
         loop = asyncio.get_running_loop()
@@ -74,6 +75,13 @@ class PartitionFetcher:
             if error.args and error.args[0].get(self._tp) != position:
                 return []  # the same: the answer to a fetch from before the seek
             raise Fault("offset_out_of_range") from error
+        except UnicodeDecodeError:
+            raise NeedsPersonError(
+                "record_unreadable",
+                f"a record soon after offset {position} has a header whose name is not UTF-8, "
+                "which the client library cannot read; find its producer, and have the record "
+                "expire or be deleted once it was published again without that header",
+            ) from None
         finally:
             getting.cancel()
             drained.cancel()
