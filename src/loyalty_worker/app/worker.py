@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from aiokafka.errors import KafkaError
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
@@ -65,7 +66,10 @@ class _Worker:
 
     async def run(self) -> int:
         self._health.hold("start", "starting")
-        await self._app.run()
+        try:
+            await self._app.run()
+        except KafkaError as error:
+            self._fail(f"kafka {type(error).__name__}")
         _log.info("worker_stopped", status=self._status)
         return self._status
 
@@ -80,7 +84,11 @@ class _Worker:
             accrual = AccrualConsumer(
                 settings,
                 self._broker,
-                PostgresLedger(self._pool),
+                PostgresLedger(
+                    self._pool,
+                    settings.database_acquire_timeout_seconds,
+                    self._metrics.db_pool_acquire_seconds.observe,
+                ),
                 Telemetry(self._health, self._metrics),
                 self._fail,
             )
@@ -97,6 +105,7 @@ class _Worker:
             _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
             for watch in (accrual.watch, self._watch_database):
                 task = asyncio.create_task(watch())
+                task.add_done_callback(self._notice_end)
                 stack.push_async_callback(_end, task)
             yield
 
@@ -122,6 +131,10 @@ class _Worker:
             usage = pool_usage(self._pool)
             self._metrics.db_pool_connections.set(usage.used, state="used")
             self._metrics.db_pool_connections.set(usage.idle, state="idle")
+
+    def _notice_end(self, watch: "asyncio.Task[None]") -> None:
+        if not watch.cancelled() and watch.exception() is not None:
+            self._fail(f"watch_died {type(watch.exception()).__name__}")
 
     def _fail(self, reason: str) -> None:
         _log.critical(

@@ -91,6 +91,12 @@ class PartitionTask:
 
     async def run(self) -> None:
         """Consume until drained."""
+        try:
+            await self._run()
+        finally:
+            self._report.ended()
+
+    async def _run(self) -> None:
         with contextlib.suppress(ConsumerStoppedError):
             while not self._draining.is_set():
                 async for attempt in AsyncRetrying(
@@ -104,7 +110,6 @@ class PartitionTask:
                     with attempt:
                         await self._flow(attempt.retry_state)
         await self._commit()
-        self._report.ended()
 
     async def _flow(self, retry_state: RetryCallState) -> None:
         with contextlib.suppress(_NotInPlaceError):

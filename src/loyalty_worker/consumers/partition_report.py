@@ -127,9 +127,10 @@ class PartitionReport:
     def _settled(self, settled: Settled, now: float) -> None:
         record, outcome = settled.record, settled.outcome
         self._metrics.events.inc(topic=record.topic, outcome=outcome.outcome.value, source="live")
-        self._metrics.record_to_commit_seconds.observe(
-            max(0.0, now - record.timestamp_ms / 1000), source="live"
-        )
+        if record.timestamp_ms >= 0:  # a producer may leave it out
+            self._metrics.record_to_commit_seconds.observe(
+                max(0.0, now - record.timestamp_ms / 1000), source="live"
+            )
         event = settled.decoded
         if isinstance(event, SlipClosed):
             happened = event.event_time or event.closed_at

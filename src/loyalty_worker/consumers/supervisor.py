@@ -58,11 +58,11 @@ class GroupSupervisor(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
                 # aiokafka parks the errors of its background tasks until somebody asks for them,
                 # and does nothing meanwhile; a spare member without partitions never would ask.
                 consumer._coordinator.check_errors()  # noqa: SLF001 - no public way to ask
-            except Exception as error:  # noqa: BLE001 - whatever ended the client
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is said and survived
                 self._report.client_failed(type(error).__name__)
-                if consumer._coordinator._coordination_task.done():  # noqa: SLF001 - as above
-                    self._on_fatal("kafka_client_died")
-                    return
+            if _is_beyond_help(consumer):
+                self._on_fatal("kafka_client_died")
+                return
             await asyncio.sleep(_TICK_SECONDS)
 
     async def drain(self) -> None:
@@ -101,6 +101,13 @@ class GroupSupervisor(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         for running in done:
             if not running.cancelled() and running.exception() is not None:
                 self._report.task_died(running.get_name(), _cause(running))
+
+
+def _is_beyond_help(consumer: AIOKafkaConsumer) -> bool:
+    """Say whether a background task of the client ended; it is never started again."""
+    coordination = consumer._coordinator._coordination_task  # noqa: SLF001 - no public way to ask
+    fetching = consumer._fetcher.error_future  # noqa: SLF001 - the same
+    return bool(coordination.done() or fetching.done())
 
 
 def _cause(task: asyncio.Task[None]) -> str:

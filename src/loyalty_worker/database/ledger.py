@@ -4,7 +4,8 @@ Batches travel as parallel arrays of typed columns, which PostgreSQL unpacks sev
 than one JSON document.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 
 class PostgresLedger:
-    """The ledger in PostgreSQL, reached with the worker's login."""
+    """The ledger in PostgreSQL, reached with the worker's login; times in seconds."""
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(
+        self, pool: "Pool", acquire_timeout: float, observe_acquire: Callable[[float], None]
+    ) -> None:
         self._pool = pool
+        self._acquire_timeout = acquire_timeout
+        self._observe_acquire = observe_acquire
 
     @asynccontextmanager
     async def transaction(
@@ -38,7 +43,7 @@ class PostgresLedger:
     ) -> AsyncIterator["PostgresLedgerTransaction"]:
         """Open a transaction whose scope is these casinos. Raises `Fault`."""
         with faults():
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with self._connection() as connection, connection.transaction():
                 await connection.execute(
                     "SELECT set_service_context($1, $2)", sorted(casino_ids), correlation_id
                 )
@@ -47,9 +52,13 @@ class PostgresLedger:
     async def read_progress(self, group: str, at: PartitionId) -> Progress | None:
         """Return the partition's current progress. Raises `Fault`."""
         with faults():
-            row = await self._pool.fetchrow(
-                "SELECT * FROM read_consumer_progress($1, $2, $3)", group, at.topic, at.partition
-            )
+            async with self._connection() as connection:
+                row = await connection.fetchrow(
+                    "SELECT * FROM read_consumer_progress($1, $2, $3)",
+                    group,
+                    at.topic,
+                    at.partition,
+                )
         return None if row is None else Progress(**dict(row))
 
     async def open_generation(
@@ -57,17 +66,25 @@ class PostgresLedger:
     ) -> Progress:
         """Begin a generation, or return the one that another worker began. Raises `Fault`."""
         with faults():
-            row = await self._pool.fetchrow(
-                "SELECT * FROM open_consumer_progress($1, $2, $3, $4, $5)",
-                group,
-                at.topic,
-                at.partition,
-                after,
-                first_offset,
-            )
+            async with self._connection() as connection:
+                row = await connection.fetchrow(
+                    "SELECT * FROM open_consumer_progress($1, $2, $3, $4, $5)",
+                    group,
+                    at.topic,
+                    at.partition,
+                    after,
+                    first_offset,
+                )
         if row is None:
             raise Fault("database_error")
         return Progress(**dict(row))
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["Connection"]:
+        started = time.monotonic()
+        async with self._pool.acquire(timeout=self._acquire_timeout) as connection:
+            self._observe_acquire(time.monotonic() - started)
+            yield connection
 
 
 class PostgresLedgerTransaction:
