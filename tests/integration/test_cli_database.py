@@ -1,6 +1,11 @@
 """`loyalty migrate`, `casino` and `ledger`, on a real database with its real logins."""
 
+import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +21,7 @@ from loyalty_worker.database.schema_check import required_version
 from loyalty_worker.domain.events import SlipClosed
 from loyalty_worker.embedded.logins import DatabaseUrls
 from slips import SlipFactory
-from sqltools import add_casino, row_of, value_of
+from sqltools import add_casino, connected, row_of, value_of
 
 LIMITS = PoolLimits(2, 10, 10_000, 5_000, 10_000, 5)
 CASINO = "6a1d9a34-6f0e-4d0e-9a1c-0b7b1f6f2a10"
@@ -60,6 +65,31 @@ async def test_migrate_up_needs_yes_and_then_brings_an_empty_database_to_the_new
     assert applied.stdout.count("applied ") == required_version()
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
+
+
+async def test_an_interrupted_command_says_so_by_its_exit_status(
+    empty_database: DatabaseUrls,
+) -> None:
+    async with connected(empty_database.owner) as other:
+        await other.execute("SELECT pg_advisory_lock(x'6C6F79616C7479'::bigint)")
+        waiting = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "loyalty_worker", "migrate", "up", "--yes"),
+            env={**os.environ, "LOYALTY_MIGRATION_DATABASE_URL": empty_database.owner},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        while not await value_of(
+            empty_database,
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory_lock%'",
+        ):
+            await asyncio.sleep(0.05)
+        waiting.send_signal(signal.SIGINT)
+        output, errors = await waiting.communicate()
+
+    assert waiting.returncode == 130
+    assert output == b""
+    assert b"Traceback" not in errors
 
 
 async def test_migrate_with_a_login_that_may_not_is_told_so(

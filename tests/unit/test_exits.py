@@ -1,0 +1,77 @@
+import asyncpg
+import pytest
+
+from loyalty_worker.cli.exits import CommandError, explain
+from loyalty_worker.database.connection import DatabaseUnavailable
+from loyalty_worker.database.migration_files import MigrationError
+from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
+from loyalty_worker.settings import Problem, SettingsError
+from loyalty_worker.telemetry.http import ListenError
+
+
+class Refusal(asyncpg.PostgresError):
+    """What our own functions raise."""
+
+    sqlstate = "LY030"
+
+
+REFUSAL = Refusal("LOYALTY_FORBIDDEN: ask an operator")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (CommandError(3, "drift was found"), 3),
+        (SettingsError([Problem("LOYALTY_X", "is wrong", "be right")]), 4),
+        (DatabaseUnavailable("h", "c", "h"), 4),
+        (KafkaUnavailable("k"), 4),
+        (ListenError("l"), 4),
+        (asyncpg.UndefinedTableError("relation does not exist"), 4),
+        (asyncpg.InsufficientPrivilegeError("permission denied"), 4),
+        (asyncpg.AdminShutdownError("shutdown"), 4),
+        (asyncpg.InterfaceError("connection is closed"), 4),
+        (asyncpg.InternalClientError("cannot switch"), 4),
+        (MigrationError("gap"), 5),
+        (TopicRefusedError("t"), 5),
+        (REFUSAL, 5),
+        (asyncpg.UniqueViolationError("duplicate key"), 1),
+        (RuntimeError("bug"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_each_failure_has_its_exit_status_and_something_to_read(
+    error: Exception, status: int
+) -> None:
+    found, text = explain(error)
+
+    assert found == status
+    assert text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("canary"),
+        asyncpg.UniqueViolationError("canary"),
+        asyncpg.UndefinedTableError("canary"),
+        asyncpg.InterfaceError("canary"),
+    ],
+)
+def test_a_text_that_is_not_ours_is_not_repeated(error: Exception) -> None:
+    assert "canary" not in explain(error)[1]
+
+
+def test_a_refusal_s_sentence_is_shown() -> None:
+    assert explain(REFUSAL)[1] == "LOYALTY_FORBIDDEN: ask an operator"
+
+
+def test_the_unexpected_is_told_by_type_place_and_the_way_to_more() -> None:
+    def fail() -> None:
+        raise KeyError("canary")
+
+    with pytest.raises(KeyError) as caught:
+        fail()
+
+    text = explain(caught.value)[1]
+    assert "KeyError at test_exits.py:" in text
+    assert "loyalty --debug" in text
