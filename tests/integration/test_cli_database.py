@@ -15,15 +15,13 @@ import pytest
 from command import Run, loyalty
 from events import structured
 from loyalty_worker.consumers.decoder import SlipDecoder
-from loyalty_worker.database.ledger import PostgresLedger
-from loyalty_worker.database.pool import PoolLimits, open_pool
+from loyalty_worker.database.ledger import PostgresLedgerTransaction
 from loyalty_worker.database.schema_check import required_version
 from loyalty_worker.domain.events import SlipClosed
 from loyalty_worker.embedded.logins import DatabaseUrls
 from slips import SlipFactory
 from sqltools import add_casino, connected, row_of, value_of
 
-LIMITS = PoolLimits(2, 10, 10_000, 5_000, 10_000, 5)
 CASINO = "6a1d9a34-6f0e-4d0e-9a1c-0b7b1f6f2a10"
 
 
@@ -32,12 +30,11 @@ async def post(database: DatabaseUrls, events: Sequence[dict[str, Any]]) -> None
     decode = SlipDecoder()
     records = [structured(json.dumps(event).encode()) for event in events]
     slips = [(record, slip) for record in records if isinstance(slip := decode(record), SlipClosed)]
-    casinos = {slip.casino_id for _, slip in slips}
-    async with (
-        open_pool(database.worker, LIMITS) as pool,
-        PostgresLedger(pool).transaction(casinos, "test") as transaction,
-    ):
-        await transaction.post_closed_slips(slips)
+    async with connected(database.worker) as connection, connection.transaction():
+        await connection.execute(
+            "SELECT set_service_context($1, $2)", [slip.casino_id for _, slip in slips], "test"
+        )
+        await PostgresLedgerTransaction(connection).post_closed_slips(slips)
 
 
 async def test_migrate_up_needs_yes_and_then_brings_an_empty_database_to_the_newest_schema(
