@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import structlog
 
-from loyalty_worker.telemetry.logs import configure_logging, get_logger, library_logger
+from loyalty_worker.telemetry.logs import configure_logging, get_logger
 from loyalty_worker.telemetry.redaction import describe_exception, loggable, player_pseudonym
 
 CANARY = "canary-4711"
@@ -126,15 +126,6 @@ def test_a_library_s_message_keeps_place_and_type_but_not_its_text(
     assert line["logger"] == name
     assert line["error"] == "ValueError"
     assert str(line["at"]).startswith("test_logs:")
-
-
-def test_faststream_is_given_a_logger_that_obeys(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("INFO", None)
-
-    library_logger().error(CANARY)
-
-    (line,) = _lines(capsys)
-    assert line["event"] == "library message"
 
 
 def test_aiokafka_may_speak_but_its_exceptions_and_bytes_may_not(

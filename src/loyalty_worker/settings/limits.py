@@ -17,7 +17,7 @@ _SHORTER_FIRST = (
     ("drain_timeout_seconds", "graceful_timeout_seconds"),
     ("graceful_timeout_seconds", "grace_period_seconds"),
     ("graceful_timeout_seconds", "kafka_rebalance_timeout_ms"),
-    ("kafka_rebalance_timeout_ms", "kafka_max_poll_interval_ms"),
+    ("kafka_rebalance_timeout_ms", "stall_timeout_seconds"),
     ("retry_backoff_initial_ms", "retry_backoff_max_ms"),
 )
 _TOPICS = (

@@ -69,9 +69,6 @@ class Settings(BaseSettings):
     kafka_rebalance_timeout_ms: int = Field(
         default=60_000, ge=1_000, description="how long a rebalance waits for in-flight batches"
     )
-    kafka_max_poll_interval_ms: int = Field(
-        default=300_000, ge=1_000, description="longest time between two polls"
-    )
     kafka_request_timeout_ms: int = Field(
         default=40_000, ge=1_000, description="longest wait for a broker's answer"
     )
@@ -149,5 +146,7 @@ class Settings(BaseSettings):
         default=75.0, gt=0, description="after SIGTERM the platform kills the process so much later"
     )
     stall_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="without progress for so long /livez turns false"
+        default=120.0,
+        gt=0,
+        description="without progress for so long /livez turns false; in place of a poll interval",
     )

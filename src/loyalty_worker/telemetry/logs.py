@@ -70,14 +70,6 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def library_logger() -> logging.Logger:
-    """Return the logger to hand to FastStream's broker and application.
-
-    Left to itself FastStream logs on stdout, exception texts included.
-    """
-    return logging.getLogger("faststream.worker")
-
-
 def _install(handler: logging.Handler, level: str) -> None:
     logging.captureWarnings(True)
     # a record that cannot be formatted would otherwise be printed raw, arguments and all
