@@ -1,6 +1,7 @@
 """Options that several commands share, and the settings they stand on."""
 
 import getpass
+import os
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 from uuid import UUID
@@ -12,12 +13,22 @@ from loyalty_worker.cli.exits import UNAVAILABLE, USAGE, CommandError
 from loyalty_worker.cli.output import say
 from loyalty_worker.settings import Settings
 
+
+def system_user() -> str:
+    """Return the name of the account that runs this, or its number where it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # a container's account is often only a number
+        return f"uid {os.getuid()}"
+
+
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 YesOption: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Do it; without this the plan is shown and nothing is done.")
 ]
 ActorOption: TypeAlias = Annotated[
-    str, typer.Option("--actor", default_factory=getpass.getuser, help="Who acts, for the audit.")
+    str, typer.Option("--actor", default_factory=system_user, help="Who acts, for the audit.")
 ]
 CasinoArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The casino's id.")]
 CasinoOption: TypeAlias = Annotated[UUID, typer.Option("--casino", help="The casino's id.")]
