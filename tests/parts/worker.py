@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from loyalty_worker.embedded.logins import DatabaseUrls
+from loyalty_worker.embedded.processes import start_process
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
@@ -25,7 +26,7 @@ class WorkerProcess:
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self._environment = environment
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._http = ""
 
     @property
@@ -34,7 +35,7 @@ class WorkerProcess:
         return self._running.pid
 
     @property
-    def _running(self) -> asyncio.subprocess.Process:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError("the worker was not started")
         return self._process
@@ -43,37 +44,37 @@ class WorkerProcess:
         """Start it, and return once it serves its probes."""
         seen = len(self._lines())
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "loyalty_worker",
-                "run",
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+            self._process = start_process(
+                [sys.executable, "-m", "loyalty_worker", "run"],
+                environment={**os.environ, **self._environment},
+                output=log,
+                errors=log,
             )
         async with asyncio.timeout(_START_SECONDS):
             while not self._find_http(seen):
-                if self._process.returncode is not None:
+                if not self.running:
                     raise RuntimeError(f"the worker ended: {self.tail()}")
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
         """End it with SIGKILL."""
         self._running.kill()
-        await self._running.wait()
+        await self.wait()
 
     async def terminate(self) -> int:
         """End it with SIGTERM; return its exit status."""
-        if self._running.returncode is None:
+        if self.running:
             self._running.send_signal(signal.SIGTERM)
         return await self.wait()
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process is not None and self._process.poll() is None
+
     async def wait(self) -> int:
-        """Wait until it has ended; return its exit status, as a shell shows it."""
-        async with asyncio.timeout(_STOP_SECONDS):
-            return await self._running.wait()
+        """Wait until it has ended; return its exit status."""
+        return await asyncio.to_thread(self._running.wait, _STOP_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -168,5 +169,5 @@ async def running_worker(
     try:
         yield worker
     finally:
-        if worker._process is not None and worker._process.returncode is None:
+        if worker.running:
             await worker.kill()

@@ -7,9 +7,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from loyalty_worker.database.migration_files import read_migrations
+from loyalty_worker.database.migration_files import MigrationFolder
 from loyalty_worker.database.schema_check import schema_problem
-from loyalty_worker.database.sqlstates import fault_of
+from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.ports import Fault
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.logs import get_logger
 
@@ -24,14 +25,15 @@ class NotYetError(Exception):
     """A dependency is missing or unfit; the text names it and says what to do."""
 
 
-async def check_database(pool: asyncpg.Pool) -> None:
-    """Raise `NotYetError` unless the database answers and its schema fits this worker."""
+async def check_database(pool: asyncpg.Pool, migrations: MigrationFolder) -> None:
+    """Raise `NotYetError` unless the database answers and its schema fits these migrations."""
     try:
-        async with pool.acquire() as connection:
-            problem = await schema_problem(cast("Connection", connection), read_migrations())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        with faults():
+            async with pool.acquire() as connection:
+                problem = await schema_problem(cast("Connection", connection), migrations)
+    except Fault as fault:
         raise NotYetError(
-            f"PostgreSQL: {fault_of(error)}; check LOYALTY_DATABASE_URL and the server"
+            f"PostgreSQL: {fault}; check LOYALTY_DATABASE_URL and the server"
         ) from None
     if problem is not None:
         raise NotYetError(problem)

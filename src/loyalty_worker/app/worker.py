@@ -14,6 +14,7 @@ from loyalty_worker.app.accrual import AccrualConsumer, Telemetry, inspector_cli
 from loyalty_worker.app.asyncapi import asyncapi_document
 from loyalty_worker.app.startup import NotYetError, check_database, check_topics, retrying
 from loyalty_worker.database.ledger import PostgresLedger
+from loyalty_worker.database.migration_files import read_migrations
 from loyalty_worker.database.pool import PoolLimits, open_pool, pool_usage
 from loyalty_worker.database.sqlstates import FAULT_REASONS
 from loyalty_worker.domain.events import DecodeReason
@@ -43,6 +44,7 @@ class _Worker:
         self._settings = settings
         self._status = EXIT_DONE
         self._stopping = False
+        self._migrations = read_migrations()
         self._health = Health(settings.stall_timeout_seconds)
         self._metrics = Metrics(
             topics=[settings.topic_rating_slip_closed, settings.topic_promotion],
@@ -113,7 +115,7 @@ class _Worker:
         topics = [self._settings.topic_rating_slip_closed]
         async for attempt in retrying(self._health, self._settings.retry_backoff_max_ms / 1000):
             with attempt:
-                await check_database(self._pool)
+                await check_database(self._pool, self._migrations)
                 await check_topics(inspector_client(self._settings), topics)
         self._health.forget("start")
         self._health.release("start")
@@ -123,7 +125,7 @@ class _Worker:
         while True:
             await asyncio.sleep(_MONITOR_SECONDS)
             try:
-                await check_database(self._pool)
+                await check_database(self._pool, self._migrations)
             except NotYetError as problem:
                 self._health.hold("database", str(problem))
             else:
