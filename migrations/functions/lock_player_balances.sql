@@ -23,18 +23,19 @@ BEGIN
     ON CONFLICT (casino_id, player_id) DO NOTHING
     RETURNING b.*;
 
-    WITH wanted AS MATERIALIZED (
+    -- LATERAL: one probe a player, in the order of the pairs
+    SELECT count(*), count(b.player_id) INTO v_wanted, v_locked
+    FROM (
         SELECT DISTINCT p.casino_id, p.player_id
         FROM unnest(p_casino_ids, p_player_ids) AS p (casino_id, player_id)
-    ), locked AS MATERIALIZED (
-        SELECT b.casino_id
-        FROM wanted AS w
-        JOIN player_loyalty AS b ON b.casino_id = w.casino_id AND b.player_id = w.player_id
-        ORDER BY b.casino_id, b.player_id
-        FOR NO KEY UPDATE OF b
-    )
-    SELECT (SELECT count(*) FROM wanted), (SELECT count(*) FROM locked)
-    INTO v_wanted, v_locked;
+        ORDER BY p.casino_id, p.player_id
+    ) AS w
+    LEFT JOIN LATERAL (
+        SELECT x.player_id
+        FROM player_loyalty AS x
+        WHERE x.casino_id = w.casino_id AND x.player_id = w.player_id
+        FOR NO KEY UPDATE
+    ) AS b ON true;
     IF v_locked <> v_wanted THEN
         RAISE EXCEPTION 'a balance row vanished while it was being locked; retry'
         USING ERRCODE = 'serialization_failure';

@@ -13,6 +13,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     v_written bigint;
+    v_unused record;
 BEGIN
     -- an open slip is closed by its event; a closed one stays as it is
     INSERT INTO rating_slip AS r (
@@ -60,21 +61,23 @@ BEGIN
     FROM unnest(p_entries) AS e;
 
     -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
-    UPDATE player_loyalty AS b
-    SET current_balance = b.current_balance + d.points,
-        entry_count = b.entry_count + d.entries,
-        updated_at = now()
-    FROM (
-        SELECT e.casino_id, e.player_id, sum(e.points_delta)::bigint AS points,
-            count(*) AS entries
-        FROM unnest(p_entries) AS e
-        GROUP BY e.casino_id, e.player_id
-    ) AS d
-    WHERE b.casino_id = d.casino_id AND b.player_id = d.player_id;
+    INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
+    SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
+    FROM unnest(p_entries) AS e
+    GROUP BY e.casino_id, e.player_id
+    ON CONFLICT (casino_id, player_id) DO UPDATE
+    SET current_balance = b.current_balance + excluded.current_balance,
+        entry_count = b.entry_count + excluded.entry_count,
+        updated_at = now();
 
-    DELETE FROM player_loyalty AS b
-    USING unnest(p_created) AS c
-    WHERE b.casino_id = c.casino_id AND b.player_id = c.player_id AND b.entry_count = 0;
+    FOR v_unused IN
+        SELECT c.casino_id, c.player_id FROM unnest(p_created) AS c
+        EXCEPT
+        SELECT e.casino_id, e.player_id FROM unnest(p_entries) AS e
+    LOOP
+        DELETE FROM player_loyalty AS b
+        WHERE b.casino_id = v_unused.casino_id AND b.player_id = v_unused.player_id;
+    END LOOP;
 END
 $$;
 

@@ -60,4 +60,4 @@ CREATE TABLE loyalty_policy_version (
 INSERT INTO loyalty_policy_version (policy_version, rounding)
 VALUES ('loyalty_points_v1', 'half_away_from_zero');
 
-ANALYZE casino, staff, casino_settings, loyalty_policy_version;
+ANALYZE loyalty_policy_version;

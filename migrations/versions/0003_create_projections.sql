@@ -34,5 +34,3 @@ CREATE TABLE rating_slip (
         OR (closed_at IS NOT NULL AND duration_seconds IS NOT NULL AND average_bet IS NOT NULL)
     )
 );
-
-ANALYZE player, rating_slip;

@@ -110,5 +110,3 @@ CREATE TABLE audit_log (
 );
 
 CREATE INDEX audit_log_of_casino ON audit_log (casino_id, created_at);
-
-ANALYZE loyalty_ledger, player_loyalty, audit_log;

@@ -68,5 +68,3 @@ CREATE UNIQUE INDEX dead_letter_record_once
     ON dead_letter (topic, partition, "offset", record_hash);
 
 CREATE INDEX dead_letter_open ON dead_letter (reason, occurred_at) WHERE status = 'open';
-
-ANALYZE consumer_progress, dead_letter;
