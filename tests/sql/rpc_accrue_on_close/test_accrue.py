@@ -71,7 +71,7 @@ async def test_a_slip_recorded_and_accrued_in_one_transaction_gives_its_entry(
     }
 
 
-async def test_called_again_under_any_key_it_returns_the_entry_and_the_entrys_own_balance(
+async def test_called_again_under_any_key_it_returns_the_entry_and_its_own_balance(
     worker: Connection, superuser: Connection, casino: uuid.UUID
 ) -> None:
     slip = new_slip(casino)
