@@ -1,0 +1,2134 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict snapshot
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: loyalty_reason; Type: TYPE; Schema: public; Owner: -
+--
+
+CREATE TYPE public.loyalty_reason AS ENUM (
+    'base_accrual',
+    'promotion',
+    'redeem',
+    'manual_reward',
+    'adjustment',
+    'reversal'
+);
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: rating_slip; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rating_slip (
+    casino_id uuid NOT NULL,
+    id uuid NOT NULL,
+    player_id uuid,
+    visit_id uuid NOT NULL,
+    visit_kind text NOT NULL,
+    table_id uuid,
+    game_type text,
+    average_bet numeric,
+    started_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    duration_seconds bigint,
+    status text NOT NULL,
+    policy_snapshot jsonb,
+    gaming_day date,
+    facts_hash bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rating_slip_closed_is_complete CHECK (((status = 'open'::text) OR ((closed_at IS NOT NULL) AND (duration_seconds IS NOT NULL) AND (average_bet IS NOT NULL)))),
+    CONSTRAINT rating_slip_facts_hash_is_sha256 CHECK ((octet_length(facts_hash) = 32)),
+    CONSTRAINT rating_slip_status_known CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text]))),
+    CONSTRAINT rating_slip_visit_kind_known CHECK ((visit_kind = ANY (ARRAY['gaming_identified_rated'::text, 'gaming_ghost_unrated'::text, 'reward_identified'::text])))
+);
+
+ALTER TABLE ONLY public.rating_slip FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: accrue_closed_slips(public.rating_slip[], uuid[], jsonb[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.accrue_closed_slips(p_slips public.rating_slip[], p_idempotency_keys uuid[], p_events jsonb[]) RETURNS TABLE(ordinal integer, verdict text, duplicate_by text, refusal text, detail text, points bigint, ledger_id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_known uuid[];
+    v_created player_loyalty[];
+    v_slips rating_slip[] := '{}';
+    v_entries loyalty_ledger[] := '{}';
+    -- what is known by now, at the ordinal of the first record with that slip, key or player
+    v_slip_hash bytea[];
+    v_slip_points bigint[];
+    v_slip_entry uuid[];
+    v_slip_ordinal integer[];
+    v_key_entry uuid[];
+    v_entry_no bigint[];
+    v_balance bigint[];
+    v_entry loyalty_ledger;
+    v_slip rating_slip;
+    v_exists boolean;
+    s record;
+BEGIN
+    v_known := ARRAY(
+        SELECT c.id FROM casino AS c
+        WHERE c.id IN (SELECT i.casino_id FROM unnest(p_slips) AS i)
+    );
+    v_created := ARRAY(
+        SELECT b
+        FROM (
+            SELECT array_agg(i.casino_id) AS casino_ids, array_agg(i.player_id) AS player_ids
+            FROM unnest(p_slips) AS i
+            WHERE i.casino_id = ANY (v_known) AND i.player_id IS NOT NULL
+        ) AS p
+        CROSS JOIN LATERAL lock_player_balances(p.casino_ids, p.player_ids) AS b
+    );
+
+    FOR s IN SELECT * FROM look_up_closed_slips(p_slips, p_idempotency_keys, v_known) LOOP
+        IF s.slip_first = s.ordinal THEN
+            v_slip_hash[s.ordinal] := coalesce(s.entry_hash, s.recorded_hash);
+            v_slip_points[s.ordinal] := s.entry_points;
+            v_slip_entry[s.ordinal] := s.entry_id;
+        END IF;
+        IF s.key_first = s.ordinal THEN
+            v_key_entry[s.ordinal] := s.key_entry_id;
+        END IF;
+        IF s.player_first = s.ordinal THEN
+            v_entry_no[s.ordinal] := coalesce(s.newest_entry_no, 0);
+            v_balance[s.ordinal] := coalesce(s.newest_balance, 0);
+        END IF;
+
+        -- a slip that was recorded as closed but should have earned is accrued now
+        v_exists := v_slip_entry[s.slip_first] IS NOT NULL
+            OR (v_slip_hash[s.slip_first] IS NOT NULL AND NOT s.earns);
+        refusal := CASE
+            WHEN NOT s.casino_known THEN 'LOYALTY_CASINO_UNKNOWN'
+            WHEN p_idempotency_keys[s.ordinal] IS NULL THEN 'LOYALTY_IDEMPOTENCY_REQUIRED'
+            WHEN v_slip_hash[s.slip_first] <> s.facts_hash THEN 'LOYALTY_FACTS_CONFLICT'
+            WHEN v_key_entry[s.key_first] <> v_slip_entry[s.slip_first]
+                OR (v_key_entry[s.key_first] IS NOT NULL AND v_slip_entry[s.slip_first] IS NULL)
+                THEN 'LOYALTY_IDEMPOTENCY_CONFLICT'
+            WHEN v_exists THEN NULL
+            WHEN NOT s.accrual_enabled THEN 'LOYALTY_ACCRUAL_DISABLED'
+            WHEN s.rule_refusal IS NOT NULL THEN s.rule_refusal
+            WHEN s.earns AND v_balance[s.player_first] + s.points > 1000000000000
+                THEN 'LOYALTY_POINTS_OUT_OF_RANGE'
+        END;
+
+        ordinal := s.ordinal;
+        points := 0;
+        ledger_id := NULL;
+        detail := NULL;
+        duplicate_by := NULL;
+        IF refusal IS NOT NULL THEN
+            verdict := 'refused';
+            detail := CASE refusal
+                WHEN 'LOYALTY_FACTS_CONFLICT' THEN facts_conflict_detail(
+                    CASE
+                        WHEN v_slip_ordinal[s.slip_first] IS NULL THEN s.recorded
+                        ELSE p_slips[v_slip_ordinal[s.slip_first]]
+                    END,
+                    v_slip_hash[s.slip_first], v_slip_points[s.slip_first],
+                    p_slips[s.ordinal], s.facts_hash, s.points
+                )
+                WHEN 'LOYALTY_IDEMPOTENCY_CONFLICT'
+                    THEN format('the key belongs to entry %s', v_key_entry[s.key_first])
+                WHEN s.rule_refusal THEN s.rule_detail
+                WHEN 'LOYALTY_POINTS_OUT_OF_RANGE' THEN 'balance after the slip'
+            END;
+        ELSIF v_exists THEN
+            verdict := 'duplicate';
+            ledger_id := v_slip_entry[s.slip_first];
+            duplicate_by := CASE
+                WHEN v_key_entry[s.key_first] = ledger_id THEN 'key' ELSE 'natural_key'
+            END;
+        ELSE
+            verdict := CASE WHEN s.earns THEN 'accrued' ELSE 'skipped' END;
+            v_slip := p_slips[s.ordinal];
+            v_slip.facts_hash := s.facts_hash;
+            v_slip.gaming_day := s.gaming_day;
+            v_slip_hash[s.slip_first] := s.facts_hash;
+            v_slip_ordinal[s.slip_first] := s.ordinal;
+            IF s.recorded_hash IS NULL THEN
+                v_slips := array_append(v_slips, v_slip);
+            END IF;
+        END IF;
+
+        IF verdict = 'accrued' THEN
+            points := s.points;
+            ledger_id := gen_random_uuid();
+            v_slip_points[s.slip_first] := points;
+            v_slip_entry[s.slip_first] := ledger_id;
+            v_key_entry[s.key_first] := ledger_id;
+            v_entry_no[s.player_first] := v_entry_no[s.player_first] + 1;
+            v_balance[s.player_first] := v_balance[s.player_first] + points;
+            v_entry := NULL;
+            v_entry.casino_id := v_slip.casino_id;
+            v_entry.id := ledger_id;
+            v_entry.player_id := v_slip.player_id;
+            v_entry.entry_no := v_entry_no[s.player_first];
+            v_entry.points_delta := points;
+            v_entry.balance_after := v_balance[s.player_first];
+            v_entry.rating_slip_id := v_slip.id;
+            v_entry.visit_id := v_slip.visit_id;
+            v_entry.idempotency_key := p_idempotency_keys[s.ordinal];
+            v_entry.payload_hash := s.facts_hash;
+            v_entry.metadata := jsonb_strip_nulls(jsonb_build_object(
+                'event', p_events[s.ordinal], 'calc', s.calc, 'policy', s.policy
+            ));
+            v_entry.gaming_day := s.gaming_day;
+            v_entry.occurred_at := v_slip.closed_at;
+            v_entries := array_append(v_entries, v_entry);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+
+    PERFORM write_closed_slips(v_slips, v_entries, v_created);
+END
+$$;
+
+
+--
+-- Name: add_casino(uuid, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.add_casino(p_casino_id uuid, p_name text, p_timezone text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_added boolean;
+BEGIN
+    IF service_scope() IS NULL AND caller_has_role(ARRAY['operator']) THEN
+        PERFORM set_service_context(
+            ARRAY[p_casino_id], current_setting('app.correlation_id', true)
+        );
+    END IF;
+    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['operator']);
+    IF coalesce(btrim(p_name), '') = '' THEN
+        RAISE EXCEPTION 'a casino needs a name' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF p_timezone IS NOT NULL
+        AND NOT EXISTS (SELECT FROM pg_timezone_names AS z WHERE z.name = p_timezone)
+    THEN
+        RAISE EXCEPTION 'time zone "%" is not known', p_timezone
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Use an IANA name, as Europe/Vienna.';
+    END IF;
+
+    INSERT INTO casino (id, name) VALUES (p_casino_id, p_name) ON CONFLICT (id) DO NOTHING;
+    v_added := FOUND;
+    IF NOT v_added THEN
+        IF NOT EXISTS (
+            SELECT FROM casino AS c
+            JOIN casino_rules AS r ON r.casino_id = c.id
+            WHERE c.id = p_casino_id AND c.name = p_name
+                AND r.timezone = coalesce(p_timezone, 'UTC')
+        ) THEN
+            PERFORM refuse(
+                'LOYALTY_IDEMPOTENCY_CONFLICT',
+                format('casino %s is provisioned with another name or time zone', p_casino_id)
+            );
+        END IF;
+        RETURN v_added;
+    END IF;
+
+    IF p_timezone IS NOT NULL THEN
+        INSERT INTO casino_settings (casino_id, timezone) VALUES (p_casino_id, p_timezone);
+    END IF;
+    INSERT INTO audit_log (casino_id, domain, action, actor_name, correlation_id, details)
+    VALUES (
+        p_casino_id, 'casino', 'add',
+        coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
+        nullif(current_setting('app.correlation_id', true), ''),
+        jsonb_build_object('name', p_name, 'timezone', coalesce(p_timezone, 'UTC'))
+    );
+    RETURN v_added;
+END
+$$;
+
+
+--
+-- Name: advance_consumer_progress(text, text, integer, integer, bigint, bigint, bytea, bigint, bigint, bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.advance_consumer_progress(p_consumer_group text, p_topic text, p_partition integer, p_generation integer, p_next_offset bigint, p_last_record_offset bigint, p_last_record_hash bytea, p_accrued bigint, p_duplicate bigint, p_skipped bigint, p_parked bigint, p_dead_lettered bigint, p_without_record bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE consumer_progress AS p
+    SET next_offset = greatest(p.next_offset, p_next_offset),
+        last_record_offset = greatest(p.last_record_offset, p_last_record_offset),
+        last_record_hash = CASE
+            WHEN p_last_record_offset >= coalesce(p.last_record_offset, 0) THEN p_last_record_hash
+            ELSE p.last_record_hash
+        END,
+        accrued = p.accrued + p_accrued,
+        duplicate = p.duplicate + p_duplicate,
+        skipped = p.skipped + p_skipped,
+        parked = p.parked + p_parked,
+        dead_lettered = p.dead_lettered + p_dead_lettered,
+        without_record = p.without_record + p_without_record,
+        updated_at = now()
+    WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+        AND p.partition = p_partition AND p.generation = p_generation AND p.closed_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'generation % of % partition % is not current for group %',
+            p_generation, p_topic, p_partition, p_consumer_group
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Read the progress again and seek to its next_offset.';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: assess_closed_slip(text, uuid, numeric, timestamp with time zone, timestamp with time zone, bigint, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.assess_closed_slip(p_visit_kind text, p_player_id uuid, p_average_bet numeric, p_started_at timestamp with time zone, p_closed_at timestamp with time zone, p_duration_seconds bigint, p_policy_snapshot jsonb, OUT earns boolean, OUT refusal text, OUT detail text, OUT points bigint, OUT calc jsonb, OUT policy jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_terms record;
+    v_result record;
+BEGIN
+    earns := coalesce(
+        p_visit_kind = 'gaming_identified_rated' AND p_player_id IS NOT NULL, false
+    );
+    IF earns THEN
+        v_terms := loyalty_policy_terms(p_policy_snapshot);
+        refusal := v_terms.refusal;
+        detail := v_terms.detail;
+    END IF;
+    IF refusal IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    detail := CASE
+        WHEN NOT coalesce(p_average_bet BETWEEN 0 AND 1e18, false) THEN 'average_bet is no usable amount'
+        WHEN NOT coalesce(p_duration_seconds >= 0, false) THEN 'duration_seconds is negative'
+        WHEN NOT coalesce(
+            p_duration_seconds <= extract(epoch FROM p_closed_at - p_started_at), false
+        ) THEN 'duration_seconds exceeds closed_at - started_at'
+    END;
+    IF detail IS NOT NULL THEN
+        refusal := 'LOYALTY_FACTS_INVALID';
+        RETURN;
+    ELSIF NOT earns THEN
+        RETURN;
+    END IF;
+
+    v_result := loyalty_points_v1(
+        p_average_bet, v_terms.house_edge, v_terms.decisions_per_hour, p_duration_seconds,
+        v_terms.points_conversion_rate
+    );
+    IF v_result.points > 1000000000000 THEN
+        refusal := 'LOYALTY_POINTS_OUT_OF_RANGE';
+        detail := 'points of the slip';
+        RETURN;
+    END IF;
+    points := v_result.points;
+    calc := jsonb_build_object(
+        'average_bet', p_average_bet,
+        'house_edge', v_terms.house_edge,
+        'decisions_per_hour', v_terms.decisions_per_hour,
+        'duration_seconds', p_duration_seconds,
+        'points_conversion_rate', v_terms.points_conversion_rate,
+        'theo', v_result.theo,
+        'points', points
+    );
+    policy := jsonb_build_object(
+        'policy_version', v_terms.policy_version, 'rounding', v_terms.rounding
+    );
+END
+$$;
+
+
+--
+-- Name: caller_has_role(text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.caller_has_role(p_roles text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(
+        ('service' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_worker', 'USAGE'))
+        OR ('operator' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_operator', 'USAGE')),
+        false
+    )
+$$;
+
+
+--
+-- Name: check_ledger_chain(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.check_ledger_chain() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    v_broken record;
+BEGIN
+    SELECT e.casino_id, e.id, e.entry_no, e.balance_after,
+        coalesce(e.previous_no, p.entry_no, 0) + 1 AS expected_no,
+        coalesce(e.previous_balance, p.balance_after, 0) + e.points_delta AS expected_balance
+    INTO v_broken
+    FROM (
+        SELECT n.casino_id, n.player_id, n.id, n.entry_no, n.points_delta, n.balance_after,
+            lag(n.entry_no) OVER chain AS previous_no,
+            lag(n.balance_after) OVER chain AS previous_balance
+        FROM new_entries AS n
+        WINDOW chain AS (PARTITION BY n.casino_id, n.player_id ORDER BY n.entry_no)
+    ) AS e
+    LEFT JOIN LATERAL (
+        SELECT l.entry_no, l.balance_after
+        FROM loyalty_ledger AS l
+        WHERE e.previous_no IS NULL
+            AND l.casino_id = e.casino_id
+            AND l.player_id = e.player_id
+            AND l.entry_no < e.entry_no
+        ORDER BY l.entry_no DESC
+        LIMIT 1
+    ) AS p ON true
+    WHERE e.entry_no <> coalesce(e.previous_no, p.entry_no, 0) + 1
+        OR e.balance_after <> coalesce(e.previous_balance, p.balance_after, 0) + e.points_delta
+    LIMIT 1;
+
+    IF FOUND THEN
+        RAISE EXCEPTION 'entry % of casino % does not continue its player''s chain',
+            v_broken.id, v_broken.casino_id
+        USING ERRCODE = 'check_violation',
+            TABLE = 'loyalty_ledger',
+            CONSTRAINT = 'loyalty_ledger_continues_chain',
+            DETAIL = format(
+                'number %s with balance %s, expected number %s with balance %s',
+                v_broken.entry_no, v_broken.balance_after,
+                v_broken.expected_no, v_broken.expected_balance
+            ),
+            HINT = 'Post through the functions: they number entries under the balance''s lock.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+
+--
+-- Name: check_loyalty_balance_drift(uuid, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.check_loyalty_balance_drift(p_casino_id uuid DEFAULT NULL::uuid, p_drift_threshold bigint DEFAULT 0) RETURNS TABLE(casino_id uuid, player_id uuid, current_balance bigint, computed_balance bigint, drift bigint, ledger_entry_count bigint, last_ledger_update timestamp with time zone, kind text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_drift_scope(p_casino_id);
+    RETURN QUERY
+    WITH entry AS (
+        SELECT l.casino_id, l.player_id, l.entry_no, l.points_delta, l.balance_after,
+            l.created_at,
+            lag(l.entry_no) OVER chain AS previous_no,
+            lag(l.balance_after) OVER chain AS previous_balance
+        FROM loyalty_ledger AS l
+        WHERE p_casino_id IS NULL OR l.casino_id = p_casino_id
+        WINDOW chain AS (PARTITION BY l.casino_id, l.player_id ORDER BY l.entry_no)
+    ), ledger AS (
+        SELECT e.casino_id, e.player_id,
+            sum(e.points_delta)::bigint AS balance,
+            count(*) AS entries,
+            max(e.entry_no) AS newest_no,
+            max(e.created_at) AS last_update,
+            -- across a hole nothing can be said about the chain
+            bool_or(
+                e.entry_no = coalesce(e.previous_no, 0) + 1
+                AND e.balance_after <> coalesce(e.previous_balance, 0) + e.points_delta
+            ) AS chain_broken
+        FROM entry AS e
+        GROUP BY e.casino_id, e.player_id
+    ), compared AS (
+        SELECT coalesce(c.casino_id, l.casino_id) AS casino_id,
+            coalesce(c.player_id, l.player_id) AS player_id,
+            c.player_id IS NOT NULL AS cached,
+            c.current_balance, c.entry_count,
+            coalesce(l.balance, 0) AS balance,
+            coalesce(l.entries, 0) AS entries,
+            l.newest_no, l.last_update, l.chain_broken
+        FROM (
+            SELECT b.* FROM player_loyalty AS b
+            WHERE p_casino_id IS NULL OR b.casino_id = p_casino_id
+        ) AS c
+        FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
+    )
+    SELECT d.casino_id, d.player_id, d.current_balance, d.balance,
+        coalesce(d.current_balance, 0) - d.balance, d.entries, d.last_update, k.kind
+    FROM compared AS d
+    CROSS JOIN LATERAL (
+        VALUES
+        ('balance', d.cached AND d.entries > 0
+            AND abs(d.current_balance - d.balance) > p_drift_threshold),
+        ('entry_count', d.cached AND d.entries > 0 AND d.entry_count <> d.entries),
+        ('entries_missing', d.newest_no <> d.entries),
+        ('chain_broken', d.chain_broken),
+        ('cache_missing', NOT d.cached),
+        ('cache_without_entries', d.cached AND d.entries = 0
+            AND (d.current_balance <> 0 OR d.entry_count <> 0))
+    ) AS k (kind, found)
+    WHERE k.found
+    ORDER BY abs(coalesce(d.current_balance, 0) - d.balance) DESC,
+        d.casino_id, d.player_id, k.kind;
+END
+$$;
+
+
+--
+-- Name: facts_conflict_detail(public.rating_slip, bytea, bigint, public.rating_slip, bytea, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.facts_conflict_detail(p_recorded public.rating_slip, p_recorded_hash bytea, p_recorded_points bigint, p_slip public.rating_slip, p_hash bytea, p_points bigint) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_recorded text[] := string_to_array(loyalty_facts_text(
+        p_recorded.casino_id, p_recorded.id, p_recorded.visit_id, p_recorded.player_id,
+        p_recorded.visit_kind, p_recorded.average_bet, p_recorded.duration_seconds,
+        p_recorded.closed_at, p_recorded.policy_snapshot
+    ), E'\n');
+    v_given text[] := string_to_array(loyalty_facts_text(
+        p_slip.casino_id, p_slip.id, p_slip.visit_id, p_slip.player_id,
+        p_slip.visit_kind, p_slip.average_bet, p_slip.duration_seconds,
+        p_slip.closed_at, p_slip.policy_snapshot
+    ), E'\n');
+    v_differences text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN d.given LIKE 'player_id=%' THEN 'player_id'
+            ELSE format('%s (recorded %s)', d.given, split_part(d.recorded, '=', 2))
+        END, ', ' ORDER BY d.line)
+    INTO v_differences
+    FROM unnest(v_recorded, v_given) WITH ORDINALITY AS d (recorded, given, line)
+    WHERE d.recorded IS DISTINCT FROM d.given;
+
+    RETURN format(
+        'recorded %s points, these facts give %s (difference %s); differing: %s; '
+        || 'facts hashes: recorded %s, given %s',
+        coalesce(p_recorded_points, 0), coalesce(p_points, 0),
+        coalesce(p_points, 0) - coalesce(p_recorded_points, 0),
+        CASE
+            WHEN p_recorded IS NULL THEN 'unknown, the recorded facts are no longer here'
+            ELSE coalesce(v_differences, 'nothing in the slip as it stands now')
+        END,
+        encode(p_recorded_hash, 'hex'), encode(p_hash, 'hex')
+    );
+END
+$$;
+
+
+--
+-- Name: file_dead_letters(text, text, integer, bigint[], timestamp with time zone[], bytea[], bytea[], bytea[], jsonb[], text[], text[], text[], text[], text[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.file_dead_letters(p_consumer_group text, p_topic text, p_partition integer, p_offset bigint[], p_broker_timestamp timestamp with time zone[], p_record_hash bytea[], p_key bytea[], p_value bytea[], p_headers jsonb[], p_reason text[], p_detail text[], p_sqlstate text[], p_event_source text[], p_event_id text[], p_casino_id uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO dead_letter AS d (
+        topic, partition, "offset", broker_timestamp, record_hash, consumer_group, key, value,
+        headers, reason, detail, sqlstate, event_source, event_id, casino_id
+    )
+    SELECT p_topic, p_partition, r.record_offset, r.broker_timestamp, r.record_hash,
+        p_consumer_group, r.key, r.value, r.headers, r.reason, r.detail, r.state,
+        r.event_source, r.event_id, r.casino_id
+    FROM unnest(
+        p_offset, p_broker_timestamp, p_record_hash, p_key, p_value, p_headers, p_reason,
+        p_detail, p_sqlstate, p_event_source, p_event_id, p_casino_id
+    ) AS r (
+        record_offset, broker_timestamp, record_hash, key, value, headers, reason,
+        detail, state, event_source, event_id, casino_id
+    )
+    ORDER BY r.record_offset
+    ON CONFLICT (topic, partition, "offset", record_hash) DO UPDATE
+    SET attempts = d.attempts + 1,
+        last_attempt_at = now(),
+        reason = excluded.reason,
+        detail = excluded.detail,
+        sqlstate = excluded.sqlstate;
+END
+$$;
+
+
+--
+-- Name: lock_consumer_progress(text, text, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.lock_consumer_progress(p_consumer_group text, p_topic text, p_partition integer) RETURNS TABLE(generation integer, first_offset bigint, next_offset bigint, last_record_offset bigint, last_record_hash bytea)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT p.generation, p.first_offset, p.next_offset, p.last_record_offset, p.last_record_hash
+    FROM consumer_progress AS p
+    WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+        AND p.partition = p_partition AND p.closed_at IS NULL
+    FOR UPDATE;
+END
+$$;
+
+
+--
+-- Name: player_loyalty; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.player_loyalty (
+    casino_id uuid NOT NULL,
+    player_id uuid NOT NULL,
+    current_balance bigint DEFAULT 0 NOT NULL,
+    entry_count bigint DEFAULT 0 NOT NULL,
+    tier text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.player_loyalty FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: lock_player_balances(uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.lock_player_balances(p_casino_ids uuid[], p_player_ids uuid[]) RETURNS SETOF public.player_loyalty
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_wanted bigint;
+    v_locked bigint;
+BEGIN
+    RETURN QUERY
+    INSERT INTO player_loyalty AS b (casino_id, player_id)
+    SELECT DISTINCT p.casino_id, p.player_id
+    FROM unnest(p_casino_ids, p_player_ids) AS p (casino_id, player_id)
+    ORDER BY p.casino_id, p.player_id
+    ON CONFLICT (casino_id, player_id) DO NOTHING
+    RETURNING b.*;
+
+    -- LATERAL: one probe a player, in the order of the pairs
+    SELECT count(*), count(b.player_id) INTO v_wanted, v_locked
+    FROM (
+        SELECT DISTINCT p.casino_id, p.player_id
+        FROM unnest(p_casino_ids, p_player_ids) AS p (casino_id, player_id)
+        ORDER BY p.casino_id, p.player_id
+    ) AS w
+    LEFT JOIN LATERAL (
+        SELECT x.player_id
+        FROM player_loyalty AS x
+        WHERE x.casino_id = w.casino_id AND x.player_id = w.player_id
+        FOR NO KEY UPDATE
+    ) AS b ON true;
+    IF v_locked <> v_wanted THEN
+        RAISE EXCEPTION 'a balance row vanished while it was being locked; retry'
+        USING ERRCODE = 'serialization_failure';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: look_up_closed_slips(public.rating_slip[], uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.look_up_closed_slips(p_slips public.rating_slip[], p_idempotency_keys uuid[], p_known_casinos uuid[]) RETURNS TABLE(ordinal integer, slip_first integer, key_first integer, player_first integer, casino_known boolean, accrual_enabled boolean, facts_hash bytea, gaming_day date, earns boolean, rule_refusal text, rule_detail text, points bigint, calc jsonb, policy jsonb, recorded public.rating_slip, recorded_hash bytea, entry_id uuid, entry_hash bytea, entry_points bigint, key_entry_id uuid, newest_entry_no bigint, newest_balance bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH input AS MATERIALIZED (
+        -- the columns of both arrays: those of the slips, then the keys as "unnest"
+        SELECT s.*, s."unnest" AS idempotency_key,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s.id))::integer AS slip_first,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s."unnest"))::integer AS key_first,
+            (min(s.ordinality) OVER (PARTITION BY s.casino_id, s.player_id))::integer
+                AS player_first
+        FROM ROWS FROM (unnest(p_slips), unnest(p_idempotency_keys)) WITH ORDINALITY AS s
+    )
+    SELECT s.ordinality::integer, s.slip_first, s.key_first, s.player_first,
+        coalesce(s.casino_id = ANY (p_known_casinos) AND r.casino_id IS NOT NULL, false),
+        r.accrual_enabled,
+        loyalty_facts_hash(
+            s.casino_id, s.id, s.visit_id, s.player_id, s.visit_kind,
+            s.average_bet, s.duration_seconds, s.closed_at, s.policy_snapshot
+        ),
+        coalesce(s.gaming_day, loyalty_gaming_day(s.closed_at, r.timezone, r.gaming_day_start)),
+        a.earns, a.refusal, a.detail, a.points, a.calc, a.policy,
+        c.slip, c.facts_hash,
+        e.id, e.payload_hash, e.points_delta,
+        k.id,
+        n.entry_no, n.balance_after
+    FROM input AS s
+    LEFT JOIN LATERAL (
+        SELECT x.* FROM casino_rules AS x WHERE x.casino_id = s.casino_id LIMIT 1
+    ) AS r ON true
+    CROSS JOIN LATERAL assess_closed_slip(
+        s.visit_kind, s.player_id, s.average_bet, s.started_at, s.closed_at,
+        s.duration_seconds, s.policy_snapshot
+    ) AS a
+    LEFT JOIN LATERAL (
+        SELECT x AS slip,
+            coalesce(x.facts_hash, loyalty_facts_hash(
+                x.casino_id, x.id, x.visit_id, x.player_id, x.visit_kind,
+                x.average_bet, x.duration_seconds, x.closed_at, x.policy_snapshot
+            )) AS facts_hash
+        FROM rating_slip AS x
+        WHERE x.casino_id = s.casino_id AND x.id = s.id AND x.status = 'closed'
+        LIMIT 1
+    ) AS c ON true
+    LEFT JOIN LATERAL (
+        SELECT x.id, x.payload_hash, x.points_delta
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = s.casino_id AND x.source_kind = 'rating_slip'
+            AND x.source_id BETWEEN s.id AND s.id AND x.reason = 'base_accrual'
+        ORDER BY x.source_id
+        LIMIT 1
+    ) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT x.id
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = s.casino_id
+            AND x.idempotency_key BETWEEN s.idempotency_key AND s.idempotency_key
+        ORDER BY x.idempotency_key
+        LIMIT 1
+    ) AS k ON true
+    LEFT JOIN LATERAL (
+        SELECT x.entry_no, x.balance_after
+        FROM loyalty_ledger AS x
+        WHERE s.player_first = s.ordinality
+            AND x.casino_id = s.casino_id AND x.player_id = s.player_id
+        ORDER BY x.entry_no DESC
+        LIMIT 1
+    ) AS n ON true
+    ORDER BY s.ordinality;
+END
+$$;
+
+
+--
+-- Name: loyalty_facts_hash(uuid, uuid, uuid, uuid, text, numeric, bigint, timestamp with time zone, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_facts_hash(p_casino_id uuid, p_rating_slip_id uuid, p_visit_id uuid, p_player_id uuid, p_visit_kind text, p_average_bet numeric, p_duration_seconds bigint, p_closed_at timestamp with time zone, p_policy_snapshot jsonb) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN sha256(convert_to(
+        loyalty_facts_text(
+            p_casino_id, p_rating_slip_id, p_visit_id, p_player_id, p_visit_kind,
+            p_average_bet, p_duration_seconds, p_closed_at, p_policy_snapshot
+        ),
+        'UTF8'
+    ));
+END
+$$;
+
+
+--
+-- Name: loyalty_facts_text(uuid, uuid, uuid, uuid, text, numeric, bigint, timestamp with time zone, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_facts_text(p_casino_id uuid, p_rating_slip_id uuid, p_visit_id uuid, p_player_id uuid, p_visit_kind text, p_average_bet numeric, p_duration_seconds bigint, p_closed_at timestamp with time zone, p_policy_snapshot jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_policy jsonb := nullif(p_policy_snapshot -> 'loyalty', 'null');
+BEGIN
+    RETURN concat(
+        'loyalty-facts-v1',
+        E'\ncasino_id=', coalesce(p_casino_id::text, '-'),
+        E'\nrating_slip_id=', coalesce(p_rating_slip_id::text, '-'),
+        E'\nvisit_id=', coalesce(p_visit_id::text, '-'),
+        E'\nplayer_id=', coalesce(p_player_id::text, '-'),
+        E'\nvisit_kind=', coalesce(p_visit_kind, '-'),
+        E'\naverage_bet=', coalesce(trim_scale(p_average_bet)::text, '-'),
+        E'\nduration_seconds=', coalesce(p_duration_seconds::text, '-'),
+        E'\nclosed_at=',
+        coalesce((extract(epoch FROM p_closed_at) * 1000000)::bigint::text, '-'),
+        E'\nhouse_edge=', coalesce(
+            trim_scale(substring(v_policy ->> 'house_edge' FROM v_decimal)::numeric)::text,
+            nullif(v_policy -> 'house_edge', 'null')::text, '-'
+        ),
+        E'\ndecisions_per_hour=', coalesce(
+            trim_scale(
+                substring(v_policy ->> 'decisions_per_hour' FROM v_decimal)::numeric
+            )::text,
+            nullif(v_policy -> 'decisions_per_hour', 'null')::text, '-'
+        ),
+        E'\npoints_conversion_rate=', coalesce(
+            trim_scale(
+                substring(v_policy ->> 'points_conversion_rate' FROM v_decimal)::numeric
+            )::text,
+            nullif(v_policy -> 'points_conversion_rate', 'null')::text, '-'
+        ),
+        E'\npolicy_version=', coalesce(nullif(v_policy -> 'policy_version', 'null')::text, '-')
+    );
+END
+$_$;
+
+
+--
+-- Name: loyalty_gaming_day(timestamp with time zone, text, time without time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_gaming_day(p_closed_at timestamp with time zone, p_timezone text, p_gaming_day_start time without time zone) RETURNS date
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_local timestamp := p_closed_at AT TIME ZONE p_timezone;
+BEGIN
+    RETURN v_local::date - (v_local::time < p_gaming_day_start)::integer;
+END
+$$;
+
+
+--
+-- Name: loyalty_points_v1(numeric, numeric, numeric, bigint, numeric); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_points_v1(p_average_bet numeric, p_house_edge numeric, p_decisions_per_hour numeric, p_duration_seconds bigint, p_points_conversion_rate numeric, OUT theo numeric, OUT points numeric) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    -- theo * 360000: percent (100) times seconds per hour (3600)
+    v_theo_scaled numeric := p_average_bet * p_house_edge * p_decisions_per_hour
+        * p_duration_seconds;
+BEGIN
+    theo := round(v_theo_scaled / 360000, 4);
+    points := CASE
+        WHEN v_theo_scaled > 0
+        THEN div(2 * v_theo_scaled * p_points_conversion_rate + 360000, 720000)
+        ELSE 0
+    END;
+END
+$$;
+
+
+--
+-- Name: loyalty_policy_terms(jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_policy_terms(p_policy_snapshot jsonb, OUT house_edge numeric, OUT decisions_per_hour numeric, OUT points_conversion_rate numeric, OUT policy_version text, OUT rounding text, OUT refusal text, OUT detail text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_policy jsonb := p_policy_snapshot -> 'loyalty';
+BEGIN
+    house_edge := substring(v_policy ->> 'house_edge' FROM v_decimal)::numeric;
+    decisions_per_hour := substring(v_policy ->> 'decisions_per_hour' FROM v_decimal)::numeric;
+    points_conversion_rate :=
+        substring(v_policy ->> 'points_conversion_rate' FROM v_decimal)::numeric;
+    SELECT v.policy_version, v.rounding INTO policy_version, rounding
+    FROM loyalty_policy_version AS v WHERE v.policy_version = v_policy ->> 'policy_version';
+    IF house_edge + decisions_per_hour + points_conversion_rate IS NOT NULL
+        AND policy_version IS NOT NULL
+    THEN
+        RETURN;
+    END IF;
+
+    detail := 'policy_snapshot.loyalty' || CASE
+        WHEN v_policy ->> 'house_edge' IS NULL THEN '.house_edge'
+        WHEN v_policy ->> 'decisions_per_hour' IS NULL THEN '.decisions_per_hour'
+        WHEN v_policy ->> 'points_conversion_rate' IS NULL THEN '.points_conversion_rate'
+        WHEN v_policy ->> 'policy_version' IS NULL THEN '.policy_version'
+    END;
+    IF detail IS NOT NULL THEN
+        refusal := CASE
+            WHEN coalesce(jsonb_typeof(p_policy_snapshot), 'null') NOT IN ('object', 'null')
+                OR coalesce(jsonb_typeof(v_policy), 'null') NOT IN ('object', 'null')
+            THEN 'LOYALTY_SNAPSHOT_INVALID'
+            ELSE 'LOYALTY_SNAPSHOT_MISSING'
+        END;
+        RETURN;
+    END IF;
+    detail := 'policy_snapshot.loyalty' || CASE
+        WHEN house_edge IS NULL THEN '.house_edge'
+        WHEN decisions_per_hour IS NULL THEN '.decisions_per_hour'
+        WHEN points_conversion_rate IS NULL THEN '.points_conversion_rate'
+        ELSE '.policy_version'
+    END;
+    refusal := CASE
+        WHEN house_edge + decisions_per_hour + points_conversion_rate IS NULL
+            OR jsonb_typeof(v_policy -> 'policy_version') <> 'string'
+        THEN 'LOYALTY_SNAPSHOT_INVALID'
+        ELSE 'LOYALTY_POLICY_UNKNOWN'
+    END;
+END
+$_$;
+
+
+--
+-- Name: loyalty_refusals(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_refusals() RETURNS TABLE(name text, sqlstate text, sentence text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    VALUES
+    ('LOYALTY_SLIP_NOT_FOUND', 'LY001',
+        'No rating slip of this id exists at the casino; check both ids.'),
+    ('LOYALTY_SLIP_NOT_CLOSED', 'LY002',
+        'The rating slip is still open; accrue after it was closed.'),
+    ('LOYALTY_SNAPSHOT_MISSING', 'LY003',
+        'The slip has no complete policy snapshot; send it again with all four policy fields.'),
+    ('LOYALTY_SNAPSHOT_INVALID', 'LY004',
+        'The policy snapshot holds a value that is no usable number; correct it at its source.'),
+    ('LOYALTY_POLICY_UNKNOWN', 'LY005',
+        'The policy version is not known here; deploy a worker that knows it, then redrive.'),
+    ('LOYALTY_FACTS_INVALID', 'LY006',
+        'The facts of the slip contradict each other; correct them at their source.'),
+    ('LOYALTY_FACTS_CONFLICT', 'LY007',
+        'The slip is recorded with other facts, which stand; settle by reversal and adjustment.'),
+    ('LOYALTY_POINTS_OUT_OF_RANGE', 'LY008',
+        'The points or the resulting balance exceed what can be booked; check bet and rate.'),
+    ('LOYALTY_POINTS_INVALID', 'LY009',
+        'The number of points has the wrong sign or is zero; correct the request.'),
+    ('LOYALTY_NOTE_REQUIRED', 'LY010',
+        'A note that explains the entry is required; add one.'),
+    ('LOYALTY_STAFF_UNKNOWN', 'LY011',
+        'The staff member is not active at this casino in this role; check the assignment.'),
+    ('LOYALTY_PLAYER_NOT_FOUND', 'LY012',
+        'The player is not known at this casino; check the id.'),
+    ('LOYALTY_INSUFFICIENT_BALANCE', 'LY013',
+        'The balance does not cover the redemption; redeem less or ask for an overdraw.'),
+    ('LOYALTY_OVERDRAW_NOT_AUTHORIZED', 'LY014',
+        'This role may not approve an overdraw; ask a pit boss or an administrator.'),
+    ('LOYALTY_OVERDRAW_EXCEEDS_CAP', 'LY015',
+        'The overdraw exceeds the cap of the casino; redeem less.'),
+    ('LOYALTY_REDEEM_EXCEEDS_CAP', 'LY016',
+        'The redemption exceeds the cap of the casino per transaction; redeem less.'),
+    ('LOYALTY_IDEMPOTENCY_REQUIRED', 'LY017',
+        'An idempotency key is required; send one that stays the same when you retry.'),
+    ('LOYALTY_IDEMPOTENCY_CONFLICT', 'LY018',
+        'The key came before with another request, which stands; use a new key for a new request.'),
+    ('LOYALTY_PROMOTION_INVALID', 'LY019',
+        'The terms of the promotion are not usable; give exactly one of multiplier and bonus.'),
+    ('LOYALTY_BASE_NOT_ACCRUED', 'LY020',
+        'The base points of the slip are not posted yet; accrue the slip first.'),
+    ('LOYALTY_BASE_REVERSED', 'LY021',
+        'The base points of the slip were reversed; no promotion can follow.'),
+    ('LOYALTY_ENTRY_NOT_FOUND', 'LY022',
+        'No ledger entry of this id exists at the casino; check both ids.'),
+    ('LOYALTY_ALREADY_REVERSED', 'LY023',
+        'The entry was reversed before; correct further by adjustment.'),
+    ('LOYALTY_NOT_REVERSIBLE', 'LY024',
+        'A reversal cannot be reversed; correct by adjustment.'),
+    ('LOYALTY_LEDGER_DAMAGED', 'LY025',
+        'The entries of the player are not whole; a person must restore them from a backup.'),
+    ('LOYALTY_UNRATED_VISIT', 'LY026',
+        'The visit is not rated or names no player; it earns nothing.'),
+    ('LOYALTY_CASINO_UNKNOWN', 'LY027',
+        'Nobody provisioned this casino; add it if the id is right, then redrive.'),
+    ('LOYALTY_ACCRUAL_DISABLED', 'LY028',
+        'Accrual is switched off for this casino; enable it to go on.'),
+    ('LOYALTY_UNAUTHORIZED', 'LY029',
+        'The transaction has no context; set one before calling.'),
+    ('LOYALTY_FORBIDDEN', 'LY030',
+        'The caller''s role does not allow this; use a login that has the role.'),
+    ('LOYALTY_CASINO_MISMATCH', 'LY031',
+        'The casino is outside of the context of the transaction; set the context to it.')
+$$;
+
+
+--
+-- Name: open_consumer_progress(text, text, integer, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.open_consumer_progress(p_consumer_group text, p_topic text, p_partition integer, p_after_generation integer, p_first_offset bigint) RETURNS TABLE(generation integer, first_offset bigint, next_offset bigint, last_record_offset bigint, last_record_hash bytea)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_after_generation IS NOT NULL THEN
+        UPDATE consumer_progress AS p
+        SET closed_at = now(), updated_at = now()
+        WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+            AND p.partition = p_partition AND p.generation = p_after_generation
+            AND p.closed_at IS NULL;
+    END IF;
+    -- FOUND: this call closed the row; another one that waited for it finds it closed
+    IF p_after_generation IS NULL OR FOUND THEN
+        INSERT INTO consumer_progress (
+            consumer_group, topic, partition, generation, first_offset, next_offset
+        )
+        VALUES (
+            p_consumer_group, p_topic, p_partition, coalesce(p_after_generation, 0) + 1,
+            p_first_offset, p_first_offset
+        )
+        ON CONFLICT DO NOTHING;
+    END IF;
+
+    RETURN QUERY
+    SELECT * FROM read_consumer_progress(p_consumer_group, p_topic, p_partition);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no current generation of % partition % for group % follows %',
+            p_topic, p_partition, p_consumer_group, p_after_generation
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Read the progress again; to begin a first generation pass null.';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: post_closed_slips(text[], text[], text, integer, bigint[], uuid[], uuid[], uuid[], uuid[], text[], uuid[], uuid[], text[], numeric[], timestamp with time zone[], timestamp with time zone[], bigint[], date[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.post_closed_slips(p_event_source text[], p_event_id text[], p_topic text, p_partition integer, p_offset bigint[], p_idempotency_key uuid[], p_casino_id uuid[], p_rating_slip_id uuid[], p_visit_id uuid[], p_visit_kind text[], p_player_id uuid[], p_table_id uuid[], p_game_type text[], p_average_bet numeric[], p_started_at timestamp with time zone[], p_closed_at timestamp with time zone[], p_duration_seconds bigint[], p_gaming_day date[], p_policy_snapshot text[]) RETURNS TABLE(ordinal integer, verdict text, duplicate_by text, refusal text, detail text, points bigint, ledger_id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_slips rating_slip[];
+    v_events jsonb[];
+BEGIN
+    PERFORM require_caller(p_casino_id, ARRAY['service']);
+    -- in the order of the table's columns; a column more or less fails the cast at once
+    SELECT
+        array_agg(ROW(
+            r.casino_id, r.id, r.player_id, r.visit_id, r.visit_kind, r.table_id, r.game_type,
+            r.average_bet, r.started_at, r.closed_at, r.duration_seconds, 'closed',
+            r.policy_snapshot::jsonb, r.gaming_day, NULL, NULL
+        )::rating_slip ORDER BY r.ordinal),
+        array_agg(jsonb_build_object(
+            'source', r.event_source, 'id', r.event_id, 'topic', p_topic,
+            'partition', p_partition, 'offset', r.record_offset
+        ) ORDER BY r.ordinal)
+    INTO v_slips, v_events
+    FROM unnest(
+        p_event_source, p_event_id, p_offset, p_casino_id, p_rating_slip_id, p_visit_id,
+        p_visit_kind, p_player_id, p_table_id, p_game_type, p_average_bet, p_started_at,
+        p_closed_at, p_duration_seconds, p_gaming_day, p_policy_snapshot
+    ) WITH ORDINALITY AS r (
+        event_source, event_id, record_offset, casino_id, id, visit_id,
+        visit_kind, player_id, table_id, game_type, average_bet, started_at,
+        closed_at, duration_seconds, gaming_day, policy_snapshot, ordinal
+    );
+    RETURN QUERY SELECT * FROM accrue_closed_slips(v_slips, p_idempotency_key, v_events);
+END
+$$;
+
+
+--
+-- Name: read_consumer_progress(text, text, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.read_consumer_progress(p_consumer_group text, p_topic text, p_partition integer) RETURNS TABLE(generation integer, first_offset bigint, next_offset bigint, last_record_offset bigint, last_record_hash bytea)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT p.generation, p.first_offset, p.next_offset, p.last_record_offset, p.last_record_hash
+    FROM consumer_progress AS p
+    WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+        AND p.partition = p_partition AND p.closed_at IS NULL;
+END
+$$;
+
+
+--
+-- Name: refuse(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse(p_name text, p_detail text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_refusal record;
+BEGIN
+    SELECT r.name, r.sqlstate, r.sentence INTO STRICT v_refusal
+    FROM loyalty_refusals() AS r WHERE r.name = p_name;
+    RAISE EXCEPTION '%: %', v_refusal.name, v_refusal.sentence
+    USING ERRCODE = v_refusal.sqlstate, DETAIL = coalesce(p_detail, '');
+END
+$$;
+
+
+--
+-- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP
+    USING ERRCODE = 'insufficient_privilege',
+        TABLE = TG_TABLE_NAME,
+        HINT = 'Put points right by a reversal or an adjustment: both are new entries.';
+END
+$$;
+
+
+--
+-- Name: require_caller(uuid[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.require_caller(p_casino_ids uuid[], p_roles text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_scope uuid[] := service_scope();
+BEGIN
+    IF v_scope IS NULL THEN
+        PERFORM refuse('LOYALTY_UNAUTHORIZED');
+    END IF;
+    IF NOT coalesce(p_casino_ids <@ v_scope, false) THEN
+        PERFORM refuse('LOYALTY_CASINO_MISMATCH');
+    END IF;
+    IF NOT caller_has_role(p_roles) THEN
+        PERFORM refuse('LOYALTY_FORBIDDEN', format('allowed: %s', array_to_string(p_roles, ', ')));
+    END IF;
+END
+$$;
+
+
+--
+-- Name: require_drift_scope(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.require_drift_scope(p_casino_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_casinos uuid[];
+BEGIN
+    IF p_casino_id IS NOT NULL AND NOT EXISTS (SELECT FROM casino AS c WHERE c.id = p_casino_id)
+    THEN
+        PERFORM refuse('LOYALTY_CASINO_UNKNOWN', format('casino %s', p_casino_id));
+    END IF;
+    IF pg_has_role(current_user, 'loyalty_readonly', 'USAGE')
+        OR NOT row_security_active('loyalty_ledger')
+    THEN
+        RETURN;
+    END IF;
+    v_casinos := CASE
+        WHEN p_casino_id IS NULL THEN ARRAY(SELECT c.id FROM casino AS c)
+        ELSE ARRAY[p_casino_id]
+    END;
+    PERFORM require_caller(v_casinos, ARRAY['service', 'operator']);
+END
+$$;
+
+
+--
+-- Name: resolve_dead_letters(text, integer, bigint[], bytea[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.resolve_dead_letters(p_topic text, p_partition integer, p_offset bigint[], p_record_hash bytea[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_resolved integer;
+BEGIN
+    UPDATE dead_letter AS d
+    SET status = 'resolved', closed_at = now()
+    WHERE d.id = ANY (ARRAY(
+        SELECT l.id
+        FROM (
+            SELECT * FROM unnest(p_offset, p_record_hash) AS i (record_offset, record_hash)
+            ORDER BY i.record_offset
+        ) AS r
+        -- a range of one value, in an order that only the index of records has, and no sort:
+        -- no plan, whenever it was cached, can walk all open letters instead
+        CROSS JOIN LATERAL (
+            SELECT x.id
+            FROM dead_letter AS x
+            WHERE x.topic = p_topic AND x.partition = p_partition
+                AND x."offset" BETWEEN r.record_offset AND r.record_offset
+                AND x.record_hash = r.record_hash AND x.status = 'open'
+            ORDER BY x."offset"
+            LIMIT 1
+            FOR NO KEY UPDATE
+        ) AS l
+    ));
+    GET DIAGNOSTICS v_resolved = ROW_COUNT;
+    RETURN v_resolved;
+END
+$$;
+
+
+--
+-- Name: rpc_accrue_on_close(uuid, uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_accrue_on_close(p_rating_slip_id uuid, p_casino_id uuid, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, points_delta bigint, theo numeric, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_slip rating_slip;
+    v_posted record;
+    v_retry boolean := true;
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['service']);
+    IF p_idempotency_key IS NULL THEN
+        PERFORM refuse('LOYALTY_IDEMPOTENCY_REQUIRED');
+    END IF;
+    SELECT * INTO v_slip
+    FROM rating_slip AS s WHERE s.casino_id = p_casino_id AND s.id = p_rating_slip_id;
+    IF v_slip.status IS DISTINCT FROM 'closed' THEN
+        IF EXISTS (
+            SELECT FROM loyalty_ledger AS l
+            WHERE l.casino_id = p_casino_id AND l.idempotency_key = p_idempotency_key
+        ) THEN
+            PERFORM refuse('LOYALTY_IDEMPOTENCY_CONFLICT');
+        END IF;
+        PERFORM refuse(CASE
+            WHEN v_slip.id IS NULL THEN 'LOYALTY_SLIP_NOT_FOUND' ELSE 'LOYALTY_SLIP_NOT_CLOSED'
+        END);
+    END IF;
+
+    -- the same key on another player, posted at this very moment, shows as a unique violation;
+    -- the second look sees its entry
+    LOOP
+        BEGIN
+            SELECT * INTO STRICT v_posted
+            FROM accrue_closed_slips(ARRAY[v_slip], ARRAY[p_idempotency_key], ARRAY[NULL::jsonb]);
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            IF NOT v_retry THEN
+                RAISE;
+            END IF;
+            v_retry := false;
+        END;
+    END LOOP;
+    IF v_posted.verdict = 'refused' THEN
+        PERFORM refuse(v_posted.refusal, v_posted.detail);
+    ELSIF v_posted.ledger_id IS NULL THEN
+        PERFORM refuse('LOYALTY_UNRATED_VISIT');
+    END IF;
+    RETURN QUERY
+    SELECT l.id, l.points_delta, (l.metadata #>> '{calc,theo}')::numeric, l.balance_after,
+        v_posted.verdict = 'duplicate'
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id AND l.id = v_posted.ledger_id;
+END
+$$;
+
+
+--
+-- Name: service_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.service_scope() RETURNS uuid[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN pg_has_role(session_user, 'loyalty_worker', 'USAGE')
+            OR pg_has_role(session_user, 'loyalty_operator', 'USAGE')
+        THEN nullif(current_setting('app.casino_ids', true), '')::uuid[]
+    END
+$$;
+
+
+--
+-- Name: set_service_context(uuid[], text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.set_service_context(p_casino_ids uuid[], p_correlation_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT caller_has_role(ARRAY['service', 'operator']) THEN
+        PERFORM refuse('LOYALTY_FORBIDDEN', 'allowed: service, operator');
+    END IF;
+    PERFORM set_config('app.casino_ids', coalesce(p_casino_ids, '{}')::text, true);
+    PERFORM set_config('app.correlation_id', coalesce(p_correlation_id, ''), true);
+END
+$$;
+
+
+--
+-- Name: loyalty_ledger; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.loyalty_ledger (
+    casino_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    player_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    points_delta bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    reason public.loyalty_reason NOT NULL,
+    rating_slip_id uuid,
+    visit_id uuid,
+    staff_id uuid,
+    campaign_id text,
+    reversed_ledger_id uuid,
+    source_kind text,
+    source_id uuid,
+    idempotency_key uuid NOT NULL,
+    payload_hash bytea NOT NULL,
+    note text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    gaming_day date,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT loyalty_ledger_balance_after_in_range CHECK (((balance_after >= '-1000000000000'::bigint) AND (balance_after <= '1000000000000'::bigint))),
+    CONSTRAINT loyalty_ledger_entry_no_positive CHECK ((entry_no >= 1)),
+    CONSTRAINT loyalty_ledger_payload_hash_is_sha256 CHECK ((octet_length(payload_hash) = 32)),
+    CONSTRAINT loyalty_ledger_person_explains CHECK (((reason = ANY (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((COALESCE(btrim(note), ''::text) <> ''::text) AND (staff_id IS NOT NULL)))),
+    CONSTRAINT loyalty_ledger_points_delta_in_range CHECK (((points_delta >= '-1000000000000'::bigint) AND (points_delta <= '1000000000000'::bigint))),
+    CONSTRAINT loyalty_ledger_promotion_names_campaign CHECK (((reason <> 'promotion'::public.loyalty_reason) OR (COALESCE(btrim(campaign_id), ''::text) <> ''::text))),
+    CONSTRAINT loyalty_ledger_reversal_names_entry CHECK (((reason = 'reversal'::public.loyalty_reason) = (reversed_ledger_id IS NOT NULL))),
+    CONSTRAINT loyalty_ledger_sign_fits_reason CHECK (
+CASE reason
+    WHEN 'base_accrual'::public.loyalty_reason THEN (points_delta >= 0)
+    WHEN 'promotion'::public.loyalty_reason THEN (points_delta >= 0)
+    WHEN 'redeem'::public.loyalty_reason THEN (points_delta < 0)
+    WHEN 'manual_reward'::public.loyalty_reason THEN (points_delta > 0)
+    ELSE true
+END),
+    CONSTRAINT loyalty_ledger_slip_is_source CHECK (((reason <> ALL (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((source_kind IS NOT NULL) AND (source_kind = 'rating_slip'::text) AND (source_id IS NOT NULL) AND (rating_slip_id IS NOT NULL) AND (source_id = rating_slip_id))))
+);
+
+ALTER TABLE ONLY public.loyalty_ledger FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: write_closed_slips(public.rating_slip[], public.loyalty_ledger[], public.player_loyalty[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.write_closed_slips(p_slips public.rating_slip[], p_entries public.loyalty_ledger[], p_created public.player_loyalty[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_written bigint;
+    v_unused record;
+BEGIN
+    -- an open slip is closed by its event; a closed one stays as it is
+    INSERT INTO rating_slip AS r (
+        casino_id, id, player_id, visit_id, visit_kind, table_id, game_type, average_bet,
+        started_at, closed_at, duration_seconds, status, policy_snapshot, gaming_day, facts_hash
+    )
+    SELECT s.casino_id, s.id, s.player_id, s.visit_id, s.visit_kind, s.table_id, s.game_type,
+        s.average_bet, s.started_at, s.closed_at, s.duration_seconds, 'closed',
+        s.policy_snapshot, s.gaming_day, s.facts_hash
+    FROM unnest(p_slips) AS s
+    ORDER BY s.casino_id, s.id
+    ON CONFLICT (casino_id, id) DO UPDATE
+    SET player_id = excluded.player_id,
+        visit_id = excluded.visit_id,
+        visit_kind = excluded.visit_kind,
+        table_id = excluded.table_id,
+        game_type = excluded.game_type,
+        average_bet = excluded.average_bet,
+        started_at = excluded.started_at,
+        closed_at = excluded.closed_at,
+        duration_seconds = excluded.duration_seconds,
+        status = excluded.status,
+        policy_snapshot = excluded.policy_snapshot,
+        gaming_day = excluded.gaming_day,
+        facts_hash = excluded.facts_hash
+    WHERE r.status = 'open';
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written <> cardinality(p_slips) THEN
+        RAISE EXCEPTION 'a slip was closed by another transaction meanwhile; retry'
+        USING ERRCODE = 'unique_violation', TABLE = 'rating_slip', CONSTRAINT = 'rating_slip_pkey';
+    END IF;
+
+    INSERT INTO player (id)
+    SELECT DISTINCT e.player_id FROM unnest(p_entries) AS e ORDER BY e.player_id
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO loyalty_ledger (
+        casino_id, id, player_id, entry_no, points_delta, balance_after, reason, rating_slip_id,
+        visit_id, source_kind, source_id, idempotency_key, payload_hash, metadata, gaming_day,
+        occurred_at
+    )
+    SELECT e.casino_id, e.id, e.player_id, e.entry_no, e.points_delta, e.balance_after,
+        'base_accrual', e.rating_slip_id, e.visit_id, 'rating_slip', e.rating_slip_id,
+        e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day, e.occurred_at
+    FROM unnest(p_entries) AS e;
+
+    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
+    INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
+    SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
+    FROM unnest(p_entries) AS e
+    GROUP BY e.casino_id, e.player_id
+    ON CONFLICT (casino_id, player_id) DO UPDATE
+    SET current_balance = b.current_balance + excluded.current_balance,
+        entry_count = b.entry_count + excluded.entry_count,
+        updated_at = now();
+
+    FOR v_unused IN
+        SELECT c.casino_id, c.player_id FROM unnest(p_created) AS c
+        EXCEPT
+        SELECT e.casino_id, e.player_id FROM unnest(p_entries) AS e
+    LOOP
+        DELETE FROM player_loyalty AS b
+        WHERE b.casino_id = v_unused.casino_id AND b.player_id = v_unused.player_id;
+    END LOOP;
+END
+$$;
+
+
+--
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_log (
+    id bigint NOT NULL,
+    casino_id uuid,
+    domain text NOT NULL,
+    action text NOT NULL,
+    actor_id uuid,
+    actor_name text,
+    correlation_id text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: audit_log_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: casino; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.casino (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT casino_name_not_blank CHECK ((btrim(name) <> ''::text)),
+    CONSTRAINT casino_status_known CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text])))
+);
+
+ALTER TABLE ONLY public.casino FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: casino_settings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.casino_settings (
+    casino_id uuid NOT NULL,
+    max_overdraw_points_per_redeem bigint DEFAULT 5000 NOT NULL,
+    max_redeem_points_per_txn bigint DEFAULT 20000 NOT NULL,
+    accrual_enabled boolean DEFAULT true NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    gaming_day_start time without time zone DEFAULT '06:00:00'::time without time zone NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT casino_settings_overdraw_cap_in_range CHECK (((max_overdraw_points_per_redeem >= 0) AND (max_overdraw_points_per_redeem <= '1000000000000'::bigint))),
+    CONSTRAINT casino_settings_redeem_cap_in_range CHECK (((max_redeem_points_per_txn >= 0) AND (max_redeem_points_per_txn <= '1000000000000'::bigint))),
+    CONSTRAINT casino_settings_timezone_known CHECK ((('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE timezone) IS NOT NULL))
+);
+
+ALTER TABLE ONLY public.casino_settings FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: casino_rules; Type: VIEW; Schema: public; Owner: -
+--
+
+CREATE VIEW public.casino_rules WITH (security_invoker='true') AS
+ SELECT c.id AS casino_id,
+    COALESCE(s.max_overdraw_points_per_redeem, (5000)::bigint) AS max_overdraw_points_per_redeem,
+    COALESCE(s.max_redeem_points_per_txn, (20000)::bigint) AS max_redeem_points_per_txn,
+    COALESCE(s.accrual_enabled, true) AS accrual_enabled,
+    COALESCE(s.timezone, 'UTC'::text) AS timezone,
+    COALESCE(s.gaming_day_start, '06:00:00'::time without time zone) AS gaming_day_start
+   FROM (public.casino c
+     LEFT JOIN public.casino_settings s ON ((s.casino_id = c.id)));
+
+
+--
+-- Name: consumer_progress; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.consumer_progress (
+    consumer_group text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    generation integer NOT NULL,
+    first_offset bigint NOT NULL,
+    next_offset bigint NOT NULL,
+    last_record_offset bigint,
+    last_record_hash bytea,
+    accrued bigint DEFAULT 0 NOT NULL,
+    duplicate bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    parked bigint DEFAULT 0 NOT NULL,
+    dead_lettered bigint DEFAULT 0 NOT NULL,
+    without_record bigint DEFAULT 0 NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT consumer_progress_accrued_check CHECK ((accrued >= 0)),
+    CONSTRAINT consumer_progress_conserves_offsets CHECK (((next_offset - first_offset) = (((((accrued + duplicate) + skipped) + parked) + dead_lettered) + without_record))),
+    CONSTRAINT consumer_progress_dead_lettered_check CHECK ((dead_lettered >= 0)),
+    CONSTRAINT consumer_progress_duplicate_check CHECK ((duplicate >= 0)),
+    CONSTRAINT consumer_progress_first_offset_not_negative CHECK ((first_offset >= 0)),
+    CONSTRAINT consumer_progress_generation_positive CHECK ((generation >= 1)),
+    CONSTRAINT consumer_progress_last_record_hash_is_sha256 CHECK ((octet_length(last_record_hash) = 32)),
+    CONSTRAINT consumer_progress_parked_check CHECK ((parked >= 0)),
+    CONSTRAINT consumer_progress_skipped_check CHECK ((skipped >= 0)),
+    CONSTRAINT consumer_progress_without_record_check CHECK ((without_record >= 0))
+);
+
+
+--
+-- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.dead_letter (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    broker_timestamp timestamp with time zone,
+    record_hash bytea NOT NULL,
+    consumer_group text NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL,
+    reason text NOT NULL,
+    detail text,
+    sqlstate text,
+    event_id text,
+    event_source text,
+    casino_id uuid,
+    status text DEFAULT 'open'::text NOT NULL,
+    attempts bigint DEFAULT 1 NOT NULL,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT dead_letter_attempts_positive CHECK ((attempts >= 1)),
+    CONSTRAINT dead_letter_closed_has_time CHECK (((status = 'open'::text) = (closed_at IS NULL))),
+    CONSTRAINT dead_letter_record_hash_is_sha256 CHECK ((octet_length(record_hash) = 32)),
+    CONSTRAINT dead_letter_status_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text, 'redriven'::text, 'discarded'::text])))
+);
+
+
+--
+-- Name: dead_letter_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: loyalty_policy_version; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.loyalty_policy_version (
+    policy_version text NOT NULL,
+    rounding text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT loyalty_policy_version_rounding_known CHECK ((rounding = 'half_away_from_zero'::text))
+);
+
+
+--
+-- Name: player; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.player (
+    id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.player FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: schema_function; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_function (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: schema_migration; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    oldest_worker integer NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT schema_migration_version_check CHECK ((version > 0))
+);
+
+
+--
+-- Name: staff; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.staff (
+    casino_id uuid NOT NULL,
+    id uuid NOT NULL,
+    role text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT staff_role_known CHECK ((role = ANY (ARRAY['dealer'::text, 'cashier'::text, 'pit_boss'::text, 'admin'::text]))),
+    CONSTRAINT staff_status_known CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text])))
+);
+
+ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: casino casino_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.casino
+    ADD CONSTRAINT casino_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: casino_settings casino_settings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.casino_settings
+    ADD CONSTRAINT casino_settings_pkey PRIMARY KEY (casino_id);
+
+
+--
+-- Name: consumer_progress consumer_progress_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.consumer_progress
+    ADD CONSTRAINT consumer_progress_pkey PRIMARY KEY (consumer_group, topic, partition, generation);
+
+
+--
+-- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.loyalty_ledger
+    ADD CONSTRAINT loyalty_ledger_pkey PRIMARY KEY (casino_id, id);
+
+
+--
+-- Name: loyalty_policy_version loyalty_policy_version_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.loyalty_policy_version
+    ADD CONSTRAINT loyalty_policy_version_pkey PRIMARY KEY (policy_version);
+
+
+--
+-- Name: player_loyalty player_loyalty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.player_loyalty
+    ADD CONSTRAINT player_loyalty_pkey PRIMARY KEY (casino_id, player_id);
+
+
+--
+-- Name: player player_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.player
+    ADD CONSTRAINT player_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: rating_slip rating_slip_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rating_slip
+    ADD CONSTRAINT rating_slip_pkey PRIMARY KEY (casino_id, id);
+
+
+--
+-- Name: schema_function schema_function_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_function
+    ADD CONSTRAINT schema_function_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: schema_migration schema_migration_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: staff staff_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (casino_id, id);
+
+
+--
+-- Name: audit_log_of_casino; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_of_casino ON public.audit_log USING btree (casino_id, created_at);
+
+
+--
+-- Name: consumer_progress_current; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX consumer_progress_current ON public.consumer_progress USING btree (consumer_group, topic, partition) WHERE (closed_at IS NULL);
+
+
+--
+-- Name: dead_letter_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX dead_letter_open ON public.dead_letter USING btree (reason, occurred_at) WHERE (status = 'open'::text);
+
+
+--
+-- Name: dead_letter_record_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX dead_letter_record_once ON public.dead_letter USING btree (topic, partition, "offset", record_hash);
+
+
+--
+-- Name: loyalty_ledger_base_accrual_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX loyalty_ledger_base_accrual_once ON public.loyalty_ledger USING btree (casino_id, source_kind, source_id, reason) WHERE (reason = 'base_accrual'::public.loyalty_reason);
+
+
+--
+-- Name: loyalty_ledger_idempotency_key_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX loyalty_ledger_idempotency_key_once ON public.loyalty_ledger USING btree (casino_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+
+--
+-- Name: loyalty_ledger_promotion_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX loyalty_ledger_promotion_once ON public.loyalty_ledger USING btree (casino_id, source_kind, source_id, campaign_id) WHERE (reason = 'promotion'::public.loyalty_reason);
+
+
+--
+-- Name: loyalty_ledger_reversal_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX loyalty_ledger_reversal_once ON public.loyalty_ledger USING btree (casino_id, reversed_ledger_id) WHERE (reason = 'reversal'::public.loyalty_reason);
+
+
+--
+-- Name: loyalty_ledger_statement; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX loyalty_ledger_statement ON public.loyalty_ledger USING btree (casino_id, player_id, entry_no) INCLUDE (points_delta, balance_after);
+
+
+--
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit_log ENABLE ALWAYS TRIGGER audit_log_append_only;
+
+
+--
+-- Name: audit_log audit_log_append_only_row; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_log_append_only_row BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit_log ENABLE ALWAYS TRIGGER audit_log_append_only_row;
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER loyalty_ledger_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.loyalty_ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.loyalty_ledger ENABLE ALWAYS TRIGGER loyalty_ledger_append_only;
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_append_only_row; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER loyalty_ledger_append_only_row BEFORE DELETE OR UPDATE ON public.loyalty_ledger FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.loyalty_ledger ENABLE ALWAYS TRIGGER loyalty_ledger_append_only_row;
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_continues_chain; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER loyalty_ledger_continues_chain AFTER INSERT ON public.loyalty_ledger REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION public.check_ledger_chain();
+
+ALTER TABLE public.loyalty_ledger ENABLE ALWAYS TRIGGER loyalty_ledger_continues_chain;
+
+
+--
+-- Name: casino_settings casino_settings_casino_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.casino_settings
+    ADD CONSTRAINT casino_settings_casino_id_fkey FOREIGN KEY (casino_id) REFERENCES public.casino(id) ON DELETE RESTRICT;
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_reversed_entry_exists; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.loyalty_ledger
+    ADD CONSTRAINT loyalty_ledger_reversed_entry_exists FOREIGN KEY (casino_id, reversed_ledger_id) REFERENCES public.loyalty_ledger(casino_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+
+--
+-- Name: player_loyalty player_loyalty_player_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.player_loyalty
+    ADD CONSTRAINT player_loyalty_player_id_fkey FOREIGN KEY (player_id) REFERENCES public.player(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED;
+
+
+--
+-- Name: staff staff_casino_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_casino_id_fkey FOREIGN KEY (casino_id) REFERENCES public.casino(id) ON DELETE RESTRICT;
+
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log audit_log_operator_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_log_operator_adds ON public.audit_log FOR INSERT TO loyalty_operator WITH CHECK (((casino_id IS NULL) OR (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: audit_log audit_log_operator_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_log_operator_reads ON public.audit_log FOR SELECT TO loyalty_operator USING (((casino_id IS NULL) OR (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: audit_log audit_log_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_log_readonly_reads ON public.audit_log FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: casino; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.casino ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: casino casino_operator_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_operator_adds ON public.casino FOR INSERT TO loyalty_operator WITH CHECK ((id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: casino casino_read; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_read ON public.casino FOR SELECT TO loyalty_worker, loyalty_operator, loyalty_readonly USING (true);
+
+
+--
+-- Name: casino_settings; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.casino_settings ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: casino_settings casino_settings_operator_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_settings_operator_adds ON public.casino_settings FOR INSERT TO loyalty_operator WITH CHECK ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: casino_settings casino_settings_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_settings_readonly_reads ON public.casino_settings FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: casino_settings casino_settings_service_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_settings_service_reads ON public.casino_settings FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: loyalty_ledger; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.loyalty_ledger ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: loyalty_ledger loyalty_ledger_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY loyalty_ledger_readonly_reads ON public.loyalty_ledger FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_service_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY loyalty_ledger_service_reads ON public.loyalty_ledger FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_worker_posts; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY loyalty_ledger_worker_posts ON public.loyalty_ledger FOR INSERT TO loyalty_worker WITH CHECK (((reason = ANY (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) AND (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: player; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.player ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: player_loyalty; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.player_loyalty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: player_loyalty player_loyalty_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_readonly_reads ON public.player_loyalty FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: player_loyalty player_loyalty_service_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_service_reads ON public.player_loyalty FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: player_loyalty player_loyalty_worker_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_worker_adds ON public.player_loyalty FOR INSERT TO loyalty_worker WITH CHECK ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: player_loyalty player_loyalty_worker_moves; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_worker_moves ON public.player_loyalty FOR UPDATE TO loyalty_worker USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: player_loyalty player_loyalty_worker_removes_unused; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_worker_removes_unused ON public.player_loyalty FOR DELETE TO loyalty_worker USING (((entry_count = 0) AND (current_balance = 0) AND (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: player player_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_readonly_reads ON public.player FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: player player_worker_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_worker_adds ON public.player FOR INSERT TO loyalty_worker WITH CHECK (true);
+
+
+--
+-- Name: rating_slip; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rating_slip ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: rating_slip rating_slip_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_readonly_reads ON public.rating_slip FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: rating_slip rating_slip_service_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_service_reads ON public.rating_slip FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: rating_slip rating_slip_worker_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_worker_adds ON public.rating_slip FOR INSERT TO loyalty_worker WITH CHECK ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: rating_slip rating_slip_worker_closes; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_worker_closes ON public.rating_slip FOR UPDATE TO loyalty_worker USING (((status = 'open'::text) AND (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])))) WITH CHECK (((status = 'closed'::text) AND (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: staff; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: staff staff_readonly_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY staff_readonly_reads ON public.staff FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict snapshot
+
