@@ -90,6 +90,8 @@ async def test_an_empty_database_belongs_to_the_owner_and_holds_no_table(
         ("worker", "loyalty_worker"),
         ("operator", "loyalty_operator"),
         ("readonly", "loyalty_readonly"),
+        ("staff_gateway", "loyalty_staff"),
+        ("token_gateway", "loyalty_postgrest"),
     ],
 )
 async def test_each_login_of_a_migrated_database_is_a_member_of_its_group_role_alone(
@@ -104,7 +106,10 @@ async def test_each_login_of_a_migrated_database_is_a_member_of_its_group_role_a
 
 async def test_no_login_of_a_deployment_is_a_superuser(database: DatabaseUrls) -> None:
     superuser = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    for url in (database.owner, database.worker, database.operator, database.readonly):
+    for url in (
+        *(database.owner, database.worker, database.operator, database.readonly),
+        *(database.staff_gateway, database.token_gateway),
+    ):
         assert await fetch(url, superuser) is False
 
 

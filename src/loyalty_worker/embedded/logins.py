@@ -1,14 +1,14 @@
 """A deployment's logins and databases on a PostgreSQL server, made through its superuser.
 
 As operators make them: an owner that migrates and owns the objects, and one login each for the
-worker, the operator's commands and readers, which get their rights from the group roles that the
-migrations create.
+worker, the operator's commands, readers, and the two gateways through which people act; they get
+their rights from the group roles that the migrations create.
 """
 
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -32,12 +32,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """The four logins of a deployment."""
+    """The logins of a deployment; `token_gateway` has rights only after SET ROLE (NOINHERIT)."""
 
     owner: Login
     worker: Login
     operator: Login
     readonly: Login
+    staff_gateway: Login
+    token_gateway: Login
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class DatabaseUrls:
     worker: str = field(repr=False)
     operator: str = field(repr=False)
     readonly: str = field(repr=False)
+    staff_gateway: str = field(repr=False)
+    token_gateway: str = field(repr=False)
 
 
 @asynccontextmanager
@@ -71,14 +75,16 @@ async def create_logins(superuser_url: str, prefix: str = "loyalty") -> Logins:
 
     They have no rights yet, but for the owner, who may create roles; see `grant_group_roles`.
     """
-    names = (f"{prefix}_owner", f"{prefix}_app", f"{prefix}_ops", f"{prefix}_reader")
-    logins = Logins(*(Login(name, secrets.token_urlsafe(18)) for name in names))
+    names = ("owner", "app", "ops", "reader", "desk", "token")
+    logins = Logins(*(Login(f"{prefix}_{name}", secrets.token_urlsafe(18)) for name in names))
     async with _session(superuser_url) as superuser:
         for login, rights in (
             (logins.owner, "CREATEROLE"),
             (logins.worker, ""),
             (logins.operator, ""),
             (logins.readonly, ""),
+            (logins.staff_gateway, ""),
+            (logins.token_gateway, "NOINHERIT"),
         ):
             # Neither the name nor the password can hold a quote.
             await superuser.execute(
@@ -103,6 +109,8 @@ async def create_database(
         worker=logins.worker.url(superuser_url, name),
         operator=logins.operator.url(superuser_url, name),
         readonly=logins.readonly.url(superuser_url, name),
+        staff_gateway=logins.staff_gateway.url(superuser_url, name),
+        token_gateway=logins.token_gateway.url(superuser_url, name),
     )
 
 
@@ -119,6 +127,8 @@ async def grant_group_roles(superuser_url: str, logins: Logins) -> None:
             (logins.worker, "loyalty_worker"),
             (logins.operator, "loyalty_operator"),
             (logins.readonly, "loyalty_readonly"),
+            (logins.staff_gateway, "loyalty_staff"),
+            (logins.token_gateway, "loyalty_postgrest"),
         ):
             await superuser.execute(f"GRANT {group} TO {login.name}")
 
@@ -128,5 +138,5 @@ async def drop_logins(superuser_url: str, logins: Logins) -> None:
     async with _session(superuser_url) as superuser:
         # What the owner gave to others on the group roles goes with it.
         await superuser.execute(f"DROP OWNED BY {logins.owner.name}")
-        for login in (logins.worker, logins.operator, logins.readonly, logins.owner):
-            await superuser.execute(f"DROP ROLE {login.name}")
+        for member in fields(logins):
+            await superuser.execute(f"DROP ROLE {getattr(logins, member.name).name}")
