@@ -125,7 +125,8 @@ def private_kafka() -> Iterator[EmbeddedKafka]:
 @pytest.fixture
 def private_postgres() -> Iterator[EmbeddedPostgres]:
     """A running server of the test's own, to be stopped and killed."""
-    with temporary_directory() as path, EmbeddedPostgres(path) as server:
+    binaries = postgres_parts.chosen_binaries()
+    with temporary_directory() as path, EmbeddedPostgres(path, binaries=binaries) as server:
         yield server
 
 

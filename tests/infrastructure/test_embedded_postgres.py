@@ -88,3 +88,15 @@ def test_the_programs_run_from_a_copy_where_their_account_cannot_reach_the_packa
     copy = postgres_binaries._copy(original.folder.parents[1])
     copied = PostgresBinaries(copy / "pginstall" / "bin", original.account)
     assert copied.version() == original.version()
+
+
+def test_the_programs_of_another_installation_can_be_run(directory: Path) -> None:
+    installed = postgres_binaries.installed_binaries(postgres_binaries.postgres_binaries().folder)
+    with EmbeddedPostgres(directory, binaries=installed) as server:
+        assert server.running
+        assert server.version == installed.version()
+
+
+def test_a_folder_without_a_server_is_refused_with_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedServerError, match="name the folder of PostgreSQL's bin"):
+        postgres_binaries.installed_binaries(tmp_path)

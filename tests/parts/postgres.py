@@ -1,10 +1,15 @@
-"""PostgreSQL for a session's tests, and migrated databases on it."""
+"""PostgreSQL for a session's tests, and migrated databases on it.
+
+`LOYALTY_TEST_POSTGRES_BINARIES` names the `bin` folder of another PostgreSQL, 15 or later, to be
+started in place of the package's.
+"""
 
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from testcontainers.community.postgres import PostgresContainer
@@ -20,13 +25,25 @@ from loyalty_worker.embedded.logins import (
     grant_group_roles,
 )
 from loyalty_worker.embedded.postgres import EmbeddedPostgres
+from loyalty_worker.embedded.postgres_binaries import (
+    PostgresBinaries,
+    installed_binaries,
+    postgres_binaries,
+)
 from loyalty_worker.embedded.processes import temporary_directory
 from parts.blocking import wait_for
 from parts.source import Part, Source, started
 
 ADDRESS_VARIABLE = "LOYALTY_TEST_POSTGRES"
+BINARIES_VARIABLE = "LOYALTY_TEST_POSTGRES_BINARIES"
 NAME = "PostgreSQL"
 _IMAGE = "postgres:18.6"
+
+
+def chosen_binaries() -> PostgresBinaries:
+    """Return the programs that the embedded servers of this session run."""
+    folder = os.environ.get(BINARIES_VARIABLE)
+    return installed_binaries(Path(folder)) if folder else postgres_binaries()
 
 
 async def _server_version(url: str) -> str:
@@ -46,7 +63,10 @@ def _superuser_url(source: Source) -> Iterator[str]:
         with PostgresContainer(_IMAGE, driver=None) as container:
             yield container.get_connection_url()
     else:
-        with temporary_directory() as directory, EmbeddedPostgres(directory) as server:
+        with (
+            temporary_directory() as directory,
+            EmbeddedPostgres(directory, binaries=chosen_binaries()) as server,
+        ):
             yield server.superuser_url
 
 

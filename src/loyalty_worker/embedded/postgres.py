@@ -26,12 +26,19 @@ class EmbeddedPostgres:
     """One server on one data directory; port, passwords and data stay over restarts.
 
     `directory` must be empty or this object's own; other accounts must be able to pass through it
-    (see `processes.temporary_directory`). `settings` are names and values as in postgresql.conf.
-    As a context manager it is started on entry and stopped, fast, on exit.
+    (see `processes.temporary_directory`). `settings` are names and values as in postgresql.conf;
+    `binaries` are the server's programs, `pg_dump` and `psql` among them, those of the package if
+    not given. As a context manager it is started on entry and stopped, fast, on exit.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+        binaries: PostgresBinaries | None = None,
+    ) -> None:
         self.port = free_port()
+        self.binaries = postgres_binaries() if binaries is None else binaries
         self._directory = directory
         self._settings = dict(settings or {})
         self._password = secrets.token_urlsafe(18)
@@ -46,11 +53,6 @@ class EmbeddedPostgres:
     def log(self) -> Path:
         """The server's log file."""
         return self._directory / "postgres.log"
-
-    @property
-    def binaries(self) -> PostgresBinaries:
-        """The server's programs, `pg_dump` and `psql` among them."""
-        return postgres_binaries()
 
     @property
     def version(self) -> str:

