@@ -783,7 +783,7 @@ CREATE FUNCTION public.loyalty_facts_text(p_casino_id uuid, p_rating_slip_id uui
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
 DECLARE
-    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,100})?$';
     v_policy jsonb := nullif(p_policy_snapshot -> 'loyalty', 'null');
 BEGIN
     RETURN concat(
@@ -867,7 +867,7 @@ CREATE FUNCTION public.loyalty_policy_terms(p_policy_snapshot jsonb, OUT house_e
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
 DECLARE
-    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,100})?$';
     v_policy jsonb := p_policy_snapshot -> 'loyalty';
 BEGIN
     house_edge := substring(v_policy ->> 'house_edge' FROM v_decimal)::numeric;

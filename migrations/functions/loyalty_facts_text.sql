@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION loyalty_facts_text(
 ) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,100})?$';
     v_policy jsonb := nullif(p_policy_snapshot -> 'loyalty', 'null');
 BEGIN
     RETURN concat(

@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION loyalty_policy_terms(
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,40})?$';
+    v_decimal CONSTANT text := '^[0-9]{1,18}(?:\.[0-9]{1,100})?$';
     v_policy jsonb := p_policy_snapshot -> 'loyalty';
 BEGIN
     house_edge := substring(v_policy ->> 'house_edge' FROM v_decimal)::numeric;

@@ -75,15 +75,18 @@ async def test_where_the_faster_worker_gives_up_the_other_opens(
     assert row["first_offset"] == 20
 
 
-async def test_who_opens_after_an_old_generation_gets_the_current_one_unchanged(
-    worker: Connection,
+async def test_who_opens_after_an_old_generation_gets_the_current_one_and_changes_nothing(
+    worker: Connection, superuser: Connection
 ) -> None:
     await worker.execute(_OPEN, *_AT, None, 0)
     await worker.execute(_OPEN, *_AT, 1, 0)
     current = await worker.fetchrow(_OPEN, *_AT, 2, 7)
+    before = await superuser.fetch("SELECT * FROM consumer_progress ORDER BY generation")
 
     assert await worker.fetchrow(_OPEN, *_AT, 1, 99) == current
     assert await worker.fetchrow(_OPEN, *_AT, None, 99) == current
+    after = await superuser.fetch("SELECT * FROM consumer_progress ORDER BY generation")
+    assert after == before
 
 
 async def test_a_zombie_that_waited_for_a_generation_that_was_closed_gets_no_row(
