@@ -126,8 +126,8 @@ BEGIN
             WHEN NOT s.casino_known THEN 'LOYALTY_CASINO_UNKNOWN'
             WHEN p_idempotency_keys[s.ordinal] IS NULL THEN 'LOYALTY_IDEMPOTENCY_REQUIRED'
             WHEN v_slip_hash[s.slip_first] <> s.facts_hash THEN 'LOYALTY_FACTS_CONFLICT'
-            WHEN v_key_entry[s.key_first] <> v_slip_entry[s.slip_first]
-                OR (v_key_entry[s.key_first] IS NOT NULL AND v_slip_entry[s.slip_first] IS NULL)
+            WHEN v_key_entry[s.key_first] IS NOT NULL
+                AND v_key_entry[s.key_first] IS DISTINCT FROM v_slip_entry[s.slip_first]
                 THEN 'LOYALTY_IDEMPOTENCY_CONFLICT'
             WHEN v_exists THEN NULL
             WHEN NOT s.accrual_enabled THEN 'LOYALTY_ACCRUAL_DISABLED'

@@ -27,6 +27,13 @@ async def test_every_file_creates_the_function_it_is_named_after() -> None:
         assert created == [path.stem]
 
 
+async def test_every_body_is_valid_now_that_all_functions_exist(owner: Connection) -> None:
+    for path in _FOLDER.glob("*.sql"):
+        async with owner.transaction():
+            await owner.execute("SET LOCAL check_function_bodies = on")
+            await owner.execute(path.read_text())
+
+
 async def test_no_function_runs_with_its_owners_rights_or_on_the_callers_search_path(
     superuser: Connection,
 ) -> None:

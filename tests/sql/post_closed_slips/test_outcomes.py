@@ -59,6 +59,17 @@ async def test_an_entry_explains_itself(
     assert entry["payload_hash"] == await superuser.fetchval("SELECT facts_hash FROM rating_slip")
 
 
+async def test_policy_numbers_count_the_same_in_every_spelling(
+    worker: Connection, casino: uuid.UUID
+) -> None:
+    spellings = ["1.50", "15e-1", '"1.5"', '"01.5000"', f"1.5{'0' * 60}"]
+    policies = [snapshot().replace("1.5", spelling) for spelling in spellings]
+
+    assert await post(worker, *(new_slip(casino, policy_snapshot=p) for p in policies)) == [
+        ACCRUED_2100 for _ in spellings
+    ]
+
+
 async def test_a_slip_of_no_points_is_an_entry_all_the_same(
     worker: Connection, casino: uuid.UUID
 ) -> None:
