@@ -4,6 +4,7 @@ import asyncpg
 
 from loyalty_worker.database.connection import DatabaseUnavailable
 from loyalty_worker.database.migration_files import MigrationError
+from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import SettingsError
 from loyalty_worker.telemetry.http import ListenError
@@ -36,7 +37,13 @@ def explain(error: Exception) -> tuple[int, str]:
     match error:
         case CommandError():
             return error.status, str(error)
-        case SettingsError() | DatabaseUnavailable() | KafkaUnavailable() | ListenError():
+        case (
+            SettingsError()
+            | DatabaseUnavailable()
+            | KafkaUnavailable()
+            | ListenError()
+            | EmbeddedServerError()
+        ):
             return UNAVAILABLE, str(error)
         case MigrationError() | TopicRefusedError():
             return REFUSED, str(error)

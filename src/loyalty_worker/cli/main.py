@@ -8,6 +8,7 @@ import typer
 
 from loyalty_worker.cli.about import config, version
 from loyalty_worker.cli.casino import casino
+from loyalty_worker.cli.demo import demo
 from loyalty_worker.cli.exits import explain
 from loyalty_worker.cli.ledger import ledger
 from loyalty_worker.cli.migrate import migrate
@@ -31,6 +32,7 @@ app.add_typer(casino, name="casino")
 app.add_typer(topics, name="topics")
 app.add_typer(ledger, name="ledger")
 app.command("simulate")(simulate)
+app.command("demo")(demo)
 app.add_typer(config, name="config")
 app.command("healthcheck")(healthcheck)
 app.command("version")(version)

@@ -1,0 +1,140 @@
+"""The end of a demonstration, printed to be checked by eye."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loyalty_worker.demo.reckoning import Check, Evidence, reckon
+from loyalty_worker.demo.statement import Line, Statement, spell_out
+
+_EVENTS: Final = "loyalty_events_total"
+_TOLD: Final = (
+    "loyalty_ready",
+    _EVENTS,
+    "loyalty_points_total",
+    "loyalty_consumer_redelivered_records_total",
+    "loyalty_record_to_commit_seconds_bucket",
+    "loyalty_record_to_commit_seconds_count",
+)
+_SERVICE_LEVEL_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a demonstration has come to; `metrics` is the worker's last page, before its end."""
+
+    evidence: Evidence
+    statement: Statement | None
+    metrics_url: str
+    metrics: str
+
+    @cached_property
+    def checks(self) -> Sequence[Check]:
+        """Every line of the reckoning."""
+        return reckon(self.evidence)
+
+    @property
+    def failed(self) -> Sequence[Check]:
+        """The lines of the reckoning that do not hold."""
+        return [check for check in self.checks if not check.holds]
+
+    @property
+    def verdict(self) -> str:
+        """The last line."""
+        if not self.failed:
+            return "The reckoning holds: every record is accounted for, every point is right."
+        broken = "; ".join(check.text for check in self.failed)
+        return f"The reckoning does NOT hold: {broken}"
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print everything, the verdict last."""
+    console.print(_heading("Reckoning"))
+    for check in report.checks:
+        mark = Text("✓ ", "green") if check.holds else Text("✗ ", "bold red")
+        console.print(Text("  ").append(mark).append(check.text))
+    console.print(_heading("Dead letters by reason"))
+    for reason, count in sorted(report.evidence.progress.letters.items()):
+        console.print(f"  {count:>5}  {reason}")
+    if report.statement is not None:
+        _print_statement(console, report.statement)
+    console.print(
+        _heading(f"/metrics was at {report.metrics_url}, until the worker ended; it said")
+    )
+    for sample in told_samples(report.metrics) or ["nothing: it did not answer"]:
+        console.print(f"  {sample}")
+    console.print()
+    console.print(Text(report.verdict, "bold red" if report.failed else "bold green"))
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """Return the report as one JSON document's contents."""
+    progress, statement = report.evidence.progress, report.statement
+    return {
+        "holds": not report.failed,
+        "checks": [{"text": check.text, "holds": check.holds} for check in report.checks],
+        "published": progress.published,
+        "outcomes": {outcome.value: count for outcome, count in progress.outcomes.items()},
+        "dead_letters_by_reason": dict(sorted(progress.letters.items())),
+        "points": progress.points,
+        "drift": report.evidence.drift,
+        "arithmetic": None if statement is None else spell_out(statement.telling_line),
+        "metrics_url": report.metrics_url,
+        "metrics": told_samples(report.metrics),
+    }
+
+
+def told_samples(metrics: str) -> list[str]:
+    """Return some telling samples, as the page shows them."""
+    return [
+        _sample(sample)
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name in _TOLD and _tells(sample)
+    ]
+
+
+def _tells(sample: Sample) -> bool:
+    if sample.name == _EVENTS:
+        return sample.value > 0
+    return float(sample.labels.get("le", _SERVICE_LEVEL_SECONDS)) == _SERVICE_LEVEL_SECONDS
+
+
+def _sample(sample: Sample) -> str:
+    labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+    return f"{sample.name}{f'{{{labels}}}' if labels else ''} {sample.value:.15g}"
+
+
+def _heading(text: str) -> Text:
+    return Text(f"\n{text}", "bold")
+
+
+def _print_statement(console: Console, statement: Statement) -> None:
+    console.print(_heading(f"Statement of one player at {statement.casino}, newest entry first"))
+    console.print(_table(statement.lines))
+    line = statement.telling_line
+    console.print(f"  entry {line.entry_no}: {spell_out(line)}")
+
+
+def _table(lines: Sequence[Line]) -> Table:
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="bold")
+    for column in ("entry", "slip closed at", "game"):
+        table.add_column(column)
+    for column in ("points", "balance after"):
+        table.add_column(column, justify="right")
+    for line in lines:
+        table.add_row(
+            str(line.entry_no),
+            f"{line.closed_at:%Y-%m-%d %H:%M:%S}",
+            line.game,
+            f"+{line.points:,}",
+            f"{line.balance_after:,}",
+        )
+    return table
