@@ -93,7 +93,7 @@ async def _assert_same_ledger(superuser: Connection, oracle: Oracle) -> None:
     assert {tuple(row) for row in slips} == set(oracle.slips)
 
 
-@pytest.mark.parametrize(("largest_batch", "histories"), [(1, 20), (7, 40), (60, 60)])
+@pytest.mark.parametrize(("largest_batch", "histories"), [(1, 20), (7, 60), (60, 120)])
 async def test_batches_of_any_size_give_what_one_by_one_gives(
     database: DatabaseUrls,
     worker: Connection,
