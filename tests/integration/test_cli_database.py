@@ -1,4 +1,4 @@
-"""`loyalty migrate`, `casino` and `ledger`, on a real database with its real logins."""
+"""`loyalty migrate` and `casino`, on a real database with its real logins."""
 
 import asyncio
 import json
@@ -6,35 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from command import Run, loyalty
-from events import structured
-from loyalty_worker.consumers.decoder import SlipDecoder
-from loyalty_worker.database.ledger import PostgresLedgerTransaction
 from loyalty_worker.database.schema_check import required_version
-from loyalty_worker.domain.events import SlipClosed
 from loyalty_worker.embedded.logins import DatabaseUrls
-from slips import SlipFactory
 from sqltools import add_casino, connected, row_of, value_of
 
 CASINO = "6a1d9a34-6f0e-4d0e-9a1c-0b7b1f6f2a10"
-
-
-async def post(database: DatabaseUrls, events: Sequence[dict[str, Any]]) -> None:
-    """Post closed slips as the worker does."""
-    decode = SlipDecoder()
-    records = [structured(json.dumps(event).encode()) for event in events]
-    slips = [(record, slip) for record in records if isinstance(slip := decode(record), SlipClosed)]
-    async with connected(database.worker) as connection, connection.transaction():
-        await connection.execute(
-            "SELECT set_service_context($1, $2)", [slip.casino_id for _, slip in slips], "test"
-        )
-        await PostgresLedgerTransaction(connection).post_closed_slips(slips)
 
 
 async def test_migrate_up_needs_yes_and_then_brings_an_empty_database_to_the_newest_schema(
@@ -179,56 +159,3 @@ async def test_a_database_that_nobody_migrated_is_told_with_the_command_that_hel
 
     assert run.returncode == 4
     assert "loyalty migrate up" in run.stderr
-
-
-async def test_a_statement_shows_a_player_s_balance_and_entries_newest_first(
-    database: DatabaseUrls,
-) -> None:
-    slips = SlipFactory(players=1)
-    (player,) = slips.players
-    await add_casino(database, slips.casino_id)
-    await post(database, [slips.event() for _ in range(3)])
-    arguments = ["ledger", "show", player, "--casino", slips.casino_id]
-
-    whole = await loyalty(*arguments, "--json", OPERATOR_DATABASE_URL=database.operator)
-    newest = await loyalty(*arguments, "--limit", "2", OPERATOR_DATABASE_URL=database.operator)
-
-    assert whole.returncode == 0, whole.stderr
-    statement = json.loads(whole.stdout)
-    entries = statement["entries"]
-    assert [entry["entry_no"] for entry in entries] == [3, 2, 1]
-    assert statement["current_balance"] == entries[0]["balance_after"]
-    assert statement["current_balance"] == sum(entry["points_delta"] for entry in entries)
-    assert statement["entry_count"] == 3
-    assert {entry["reason"] for entry in entries} == {"base_accrual"}
-    assert len(newest.stdout.splitlines()) == 4
-    assert entries[0]["rating_slip_id"] in newest.stdout
-    assert newest.stdout.endswith(f"balance {statement['current_balance']} after 3 entries\n")
-    assert "--limit shows more" in newest.stderr
-
-
-async def test_a_statement_of_one_casino_shows_nothing_of_another(database: DatabaseUrls) -> None:
-    slips = SlipFactory(players=1)
-    await add_casino(database, slips.casino_id)
-    await add_casino(database, CASINO, "Other")
-    await post(database, [slips.event()])
-
-    run = await loyalty(
-        *("ledger", "show", slips.players[0], "--casino", CASINO, "--json"),
-        OPERATOR_DATABASE_URL=database.operator,
-    )
-
-    assert json.loads(run.stdout)["entries"] == []
-    assert json.loads(run.stdout)["current_balance"] == 0
-
-
-async def test_a_statement_of_a_casino_that_nobody_provisioned_is_refused(
-    database: DatabaseUrls,
-) -> None:
-    run = await loyalty(
-        *("ledger", "show", str(uuid.uuid4()), "--casino", CASINO),
-        OPERATOR_DATABASE_URL=database.operator,
-    )
-
-    assert run.returncode == 5
-    assert "loyalty casino list" in run.stderr

@@ -21,6 +21,7 @@ from loyalty_worker.database.operator import (
     Casino,
     add_casino,
     list_casinos,
+    operator_reading,
     operator_transaction,
 )
 from loyalty_worker.settings import load_settings
@@ -71,5 +72,5 @@ async def _add(url: str, casino_id: UUID, name: str, timezone: str | None, actor
 
 
 async def _list(url: str) -> list[Casino]:
-    async with operator_transaction(url, []) as connection:
+    async with operator_reading(url) as connection:
         return await list_casinos(connection)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from loyalty_worker.domain.entries import LedgerReason
+
 _VERSION = 1
 _LAYOUT = struct.Struct(">BQ6s")
 _CHECKSUM_BYTES = 6
@@ -34,7 +36,7 @@ class StatementQuery:
 
     casino_id: UUID
     player_id: UUID
-    reason: str | None = None
+    reason: LedgerReason | None = None
     rating_slip_id: UUID | None = None
     visit_id: UUID | None = None
     occurred_from: datetime | None = None

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from loyalty_worker.database.connection import connection
+
+_APPLICATION = "loyalty-cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +23,6 @@ class Casino:
     accrual_enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StatementEntry:
-    """One ledger entry as a statement shows it; columns are the ledger's."""
-
-    entry_no: int
-    occurred_at: datetime
-    reason: str
-    points_delta: int
-    balance_after: int
-    rating_slip_id: UUID | None
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A player's cached balance at a casino, and the newest entries, newest first."""
-
-    current_balance: int
-    entry_count: int
-    entries: tuple[StatementEntry, ...]
-
-
 @asynccontextmanager
 async def operator_transaction(
     url: str, casino_ids: Collection[UUID], actor: str | None = None
@@ -52,10 +31,28 @@ async def operator_transaction(
 
     `actor` is the person, for the audit. Raises `DatabaseUnavailable`.
     """
-    async with connection(url, application_name="loyalty-cli") as opened, opened.transaction():
+    async with connection(url, application_name=_APPLICATION) as opened, opened.transaction():
         await set_scope(opened, casino_ids)
         if actor is not None:
             await opened.execute("SELECT set_config('app.actor_name', $1, true)", actor)
+        yield opened
+
+
+@asynccontextmanager
+async def operator_reading(
+    url: str, casino_ids: Collection[UUID] | None = None
+) -> AsyncIterator[asyncpg.Connection]:
+    """Open a transaction that reads these casinos, all if None, in one snapshot.
+
+    Raises `DatabaseUnavailable`.
+    """
+    async with (
+        connection(url, application_name=_APPLICATION) as opened,
+        opened.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        if casino_ids is None:
+            casino_ids = [row["id"] for row in await opened.fetch("SELECT id FROM casino")]
+        await set_scope(opened, casino_ids)
         yield opened
 
 
@@ -77,12 +74,11 @@ async def add_casino(
 
 
 async def list_casinos(opened: asyncpg.Connection) -> list[Casino]:
-    """Return all casinos by name; widens the transaction's scope to all of them."""
-    ids = await opened.fetch("SELECT id FROM casino")
-    await set_scope(opened, [row["id"] for row in ids])
+    """Return the casinos of the transaction's scope, by name."""
     rows = await opened.fetch(
         "SELECT casino_id, name, status, timezone, accrual_enabled"
-        " FROM casino JOIN casino_rules ON casino_rules.casino_id = casino.id ORDER BY name, id"
+        " FROM casino JOIN casino_rules ON casino_rules.casino_id = casino.id"
+        " WHERE id = ANY (service_scope()) ORDER BY name, id"
     )
     return [Casino(**dict(row)) for row in rows]
 
@@ -93,28 +89,3 @@ async def casino_exists(opened: asyncpg.Connection, casino_id: UUID) -> bool:
         "SELECT EXISTS (SELECT FROM casino WHERE id = $1)", casino_id
     )
     return found
-
-
-async def read_statement(
-    opened: asyncpg.Connection, casino_id: UUID, player_id: UUID, limit: int
-) -> Statement:
-    """Return a player's balance and at most `limit` entries; zero and none for a stranger."""
-    balance = await opened.fetchrow(
-        "SELECT current_balance, entry_count FROM player_loyalty"
-        " WHERE casino_id = $1 AND player_id = $2",
-        casino_id,
-        player_id,
-    )
-    rows = await opened.fetch(
-        "SELECT entry_no, occurred_at, reason::text AS reason, points_delta, balance_after,"
-        " rating_slip_id, note FROM loyalty_ledger"
-        " WHERE casino_id = $1 AND player_id = $2 ORDER BY entry_no DESC LIMIT $3",
-        casino_id,
-        player_id,
-        limit,
-    )
-    return Statement(
-        current_balance=0 if balance is None else balance["current_balance"],
-        entry_count=0 if balance is None else balance["entry_count"],
-        entries=tuple(StatementEntry(**dict(row)) for row in rows),
-    )

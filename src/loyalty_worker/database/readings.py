@@ -15,6 +15,7 @@ from loyalty_worker.database.results import (
     PlayerBalance,
     RewardSuggestion,
 )
+from loyalty_worker.domain.entries import LedgerReason
 
 MAX_PAGE = 100
 ENTRY_COLUMNS = (
@@ -79,7 +80,7 @@ def entry_of(row: asyncpg.Record) -> LedgerEntry:
     """Return the entry of a row with (at least) the columns of an entry; decimals stay exact."""
     columns = {name: row[name] for name in LedgerEntry.__dataclass_fields__}
     metadata = json.loads(row["metadata"], parse_float=Decimal)
-    return LedgerEntry(**columns | {"metadata": metadata})
+    return LedgerEntry(**columns | {"reason": LedgerReason(row["reason"]), "metadata": metadata})
 
 
 def page_of(query: StatementQuery, entries: list[LedgerEntry], *, more: bool) -> LedgerPage:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from loyalty_worker.domain.entries import LedgerReason
+
 
 @dataclass(frozen=True, slots=True)
 class Accrual:
@@ -87,7 +89,7 @@ class LedgerEntry:
     entry_no: int
     points_delta: int
     balance_after: int
-    reason: str
+    reason: LedgerReason
     rating_slip_id: UUID | None
     visit_id: UUID | None
     staff_id: UUID | None

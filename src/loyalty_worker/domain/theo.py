@@ -36,15 +36,15 @@ def exact_theo(average_bet: Decimal, duration_seconds: int, policy: LoyaltyPolic
 def points(average_bet: Decimal, duration_seconds: int, policy: LoyaltyPolicy) -> int:
     """Return the points earned, rounded half away from zero."""
     theo = exact_theo(average_bet, duration_seconds, policy)
-    return _round_half_up(max(theo * Fraction(policy.points_conversion_rate), Fraction(0)))
+    return round_half_away(max(theo * Fraction(policy.points_conversion_rate), Fraction(0)))
 
 
 def theo_for_display(average_bet: Decimal, duration_seconds: int, policy: LoyaltyPolicy) -> Decimal:
     """Return the theo at four decimals as the ledger shows it; never an input of a calculation."""
     theo = exact_theo(average_bet, duration_seconds, policy)
-    return Decimal(_round_half_up(theo * 10**_DISPLAY_DECIMALS)).scaleb(-_DISPLAY_DECIMALS)
+    return Decimal(round_half_away(theo * 10**_DISPLAY_DECIMALS)).scaleb(-_DISPLAY_DECIMALS)
 
 
-def _round_half_up(value: Fraction) -> int:
-    """Round a value that is not negative, where half up is half away from zero."""
+def round_half_away(value: Fraction) -> int:
+    """Round half away from zero a value that is not negative."""
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
