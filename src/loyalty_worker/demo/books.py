@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -63,6 +65,18 @@ class Progress:
         return self.published - self.processed
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """An entry, or the dead letter that has a `reason`; no player is named."""
+
+    at: datetime
+    casino: str | None
+    game: str | None
+    table_id: UUID | None
+    points: int | None
+    reason: str | None
+
+
 class Books:
     """The open books; `reader` is the read-only login, which sees all casinos."""
 
@@ -116,9 +130,9 @@ class Books:
         """Return how many disagreements the drift check finds, over all casinos."""
         return len(await self._reader.fetch("SELECT kind FROM check_loyalty_balance_drift()"))
 
-    async def news(self, limit: int) -> Sequence[asyncpg.Record]:
-        """Return the newest entries and dead letters, newest first; no player is named."""
-        return list(await self._reader.fetch(_NEWS, limit))
+    async def news(self, limit: int) -> Sequence[News]:
+        """Return the newest entries and dead letters, newest first."""
+        return [News(**dict(row)) for row in await self._reader.fetch(_NEWS, limit)]
 
     async def statement(self, limit: int) -> Statement | None:
         """Return a statement of some player, of at most `limit` entries."""

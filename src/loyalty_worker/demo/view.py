@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import asyncpg
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loyalty_worker.demo.books import OUTCOMES, Progress
+from loyalty_worker.demo.books import OUTCOMES, News, Progress
 from loyalty_worker.demo.reckoning import WORDS
 from loyalty_worker.demo.worker import WorkerState
 
@@ -39,7 +38,7 @@ class Moment:
     total: int
     progress: Progress
     worker: WorkerState
-    news: Sequence[asyncpg.Record]
+    news: Sequence[News]
 
 
 Show: TypeAlias = Callable[[Moment], None]
@@ -121,16 +120,16 @@ def _figures(moment: Moment) -> Table:
 
 def _ticker(moment: Moment) -> Table:
     table = Table.grid(padding=(0, 2))
-    for row in moment.news:
-        table.add_row(Text(f"{row['at']:%H:%M:%S}", style="dim"), *_news(row))
+    for news in moment.news:
+        table.add_row(Text(f"{news.at:%H:%M:%S}", style="dim"), *_cells(news))
     for _ in range(NEWS_LINES - len(moment.news)):
         table.add_row("")
     return table
 
 
-def _news(row: asyncpg.Record) -> tuple[Text, Text, Text]:
-    casino = Text(row["casino"] or "unknown casino")
-    if row["reason"] is not None:
-        return casino, Text("dead letter", style="red"), Text(row["reason"], style="red")
-    table = Text(f"{row['game']}, table {str(row['table_id'])[:4]}")
-    return casino, table, Text(f"+{row['points']:,} points", style="green")
+def _cells(news: News) -> tuple[Text, Text, Text]:
+    casino = Text(news.casino or "unknown casino")
+    if news.reason is not None:
+        return casino, Text("dead letter", style="red"), Text(news.reason, style="red")
+    table = Text(f"{news.game}, table {str(news.table_id)[:4]}")
+    return casino, table, Text(f"+{news.points:,} points", style="green")
