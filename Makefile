@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lock kafka-jars kafka-jars-lock schema-snapshot clean
+.PHONY: help setup demo test check lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -44,6 +44,9 @@ check: setup ## everything that reads the code without running it
 
 schema-snapshot: setup ## write migrations/schema.sql anew, after a change of the migrations
 	@$(BIN)/python tests/schemasnapshot.py
+
+refusals-table: setup ## write the README's table of refusals anew, after a change of the list
+	@$(BIN)/python tests/refusaltable.py
 
 setup: $(VENV)/dev kafka-jars ## what the targets above need; they call it
 
