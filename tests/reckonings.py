@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from uuid import UUID
 
 from loyalty_worker.demo.books import Progress
@@ -11,8 +10,8 @@ from loyalty_worker.demo.reckoning import Evidence
 from loyalty_worker.demo.report import Report
 from loyalty_worker.demo.statement import Line, Statement
 from loyalty_worker.demo.tally import Expected, Tally
+from loyalty_worker.domain.arithmetic import Arithmetic
 from loyalty_worker.domain.outcomes import Outcome
-from loyalty_worker.domain.theo import LoyaltyPolicy
 
 ANN = (UUID(int=1), UUID(int=2))
 BEN = (UUID(int=1), UUID(int=3))
@@ -23,11 +22,14 @@ ROUNDED = Line(
     game="blackjack",
     points=263,
     balance_after=2363,
-    bet=Decimal(50),
-    seconds=1800,
-    policy=LoyaltyPolicy(Decimal("1.5"), Decimal(70), Decimal(10)),
+    arithmetic=Arithmetic("bet 50 = theo 26.25; × 10 = 262.5 → 263", holds=True),
 )
-WHOLE = replace(ROUNDED, points=2100, bet=Decimal(100), seconds=7200)
+WHOLE = replace(
+    ROUNDED, entry_no=1, arithmetic=Arithmetic("bet 100 = theo 210; × 10 = 2100", holds=True)
+)
+ENDLESS = replace(
+    ROUNDED, entry_no=3, arithmetic=Arithmetic("theo 0.204166…; × 1 = 0.204166… → 0", holds=True)
+)
 
 METRICS = """\
 # TYPE loyalty_ready gauge
@@ -82,5 +84,5 @@ def evidence() -> Evidence:
 
 def report(of: Evidence) -> Report:
     """Return the report on evidence."""
-    statement = Statement("Harbour House", [WHOLE, ROUNDED])
+    statement = Statement("Harbour House", [WHOLE, ROUNDED, ENDLESS])
     return Report(of, statement, "http://127.0.0.1:9464/metrics", METRICS)

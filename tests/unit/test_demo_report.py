@@ -2,7 +2,6 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -13,11 +12,10 @@ from loyalty_worker.cli.main import app
 from loyalty_worker.demo import run
 from loyalty_worker.demo.books import News
 from loyalty_worker.demo.report import print_report
-from loyalty_worker.demo.statement import Statement, spell_out
+from loyalty_worker.demo.statement import Statement
 from loyalty_worker.demo.view import Moment, live_view, plain_view
 from loyalty_worker.demo.worker import WorkerState
-from loyalty_worker.domain.theo import LoyaltyPolicy
-from reckonings import ROUNDED, WHOLE, evidence, report
+from reckonings import ENDLESS, ROUNDED, WHOLE, evidence, report
 
 SPOILT = replace(evidence(), drift=2)
 NEWS = [
@@ -44,25 +42,18 @@ def moment(seconds: float = 3.0, worker: WorkerState = WorkerState.JOINING) -> M
     return Moment(seconds, 12, evidence().progress, worker, NEWS)
 
 
-def test_an_entry_is_spelled_out_so_that_it_can_be_worked_out_by_hand() -> None:
-    assert spell_out(ROUNDED) == (
-        "bet 50.00 × edge 1.5 % × 70 decisions/h × 1,800 s ÷ 3,600 = theo 26.25;"
-        " × 10 points = 262.5 → 263 points (half away from zero)"
-    )
-    assert "= theo 210; × 10 points = 2,100 → 2,100 points" in spell_out(WHOLE)
-
-
-def test_decimals_that_do_not_end_are_cut_off_and_say_so() -> None:
-    policy = LoyaltyPolicy(Decimal("1.5"), Decimal(70), Decimal("0.1"))
-    line = replace(WHOLE, points=0, seconds=7, policy=policy)
-    assert "= theo 0.204166…; × 0.1 points = 0.020416… → 0 points" in spell_out(line)
-
-
-def test_the_entry_that_had_to_be_rounded_is_the_one_to_spell_out() -> None:
-    endless = replace(ROUNDED, seconds=7)
-    assert Statement("X", [WHOLE, endless, ROUNDED]).telling_line == ROUNDED
-    assert Statement("X", [WHOLE, endless]).telling_line == endless
+def test_the_entry_that_was_rounded_and_can_be_written_in_full_is_spelled_out() -> None:
+    assert Statement("X", [WHOLE, ENDLESS, ROUNDED]).telling_line == ROUNDED
+    assert Statement("X", [WHOLE, ENDLESS]).telling_line == ENDLESS
     assert Statement("X", [WHOLE]).telling_line == WHOLE
+
+
+def test_an_entry_whose_arithmetic_does_not_give_its_points_fails_the_reckoning() -> None:
+    wrong = replace(ROUNDED, arithmetic=replace(ROUNDED.arithmetic, holds=False))
+    spoilt = replace(report(evidence()), statement=Statement("X", [wrong]))
+    assert [check.text for check in spoilt.failed] == [
+        "entry 2: bet 50 = theo 26.25; × 10 = 262.5 → 263 points, rounded half away from zero"
+    ]
 
 
 def test_the_report_marks_each_line_and_ends_with_the_verdict() -> None:
@@ -71,6 +62,7 @@ def test_the_report_marks_each_line_and_ends_with_the_verdict() -> None:
     lines = output.getvalue().splitlines()
     assert "  ✓ published 7 = accrued 3 + duplicate 1 + skipped 1 + dead-lettered 2" in lines
     assert "  ✓ drift 0" in lines
+    assert "  ✓ entry 2: bet 50 = theo 26.25; × 10 = 262.5 → 263 points" in output.getvalue()
     assert "✗" not in output.getvalue()
     assert '  loyalty_points_total{reason="base_accrual"} 14228625' in lines
     assert '  loyalty_record_to_commit_seconds_bucket{le="30.0",source="live"} 7' in lines

@@ -4,6 +4,7 @@ import pytest
 from loyalty_worker.cli.exits import CommandError, explain
 from loyalty_worker.database.connection import DatabaseUnavailable
 from loyalty_worker.database.migration_files import MigrationError
+from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import Problem, SettingsError
 from loyalty_worker.telemetry.http import ListenError
@@ -26,6 +27,7 @@ REFUSAL = Refusal("LOYALTY_FORBIDDEN: ask an operator")
         (DatabaseUnavailable("h", "c", "h"), 4),
         (KafkaUnavailable("k"), 4),
         (ListenError("l"), 4),
+        (EmbeddedServerError("e"), 4),
         (asyncpg.UndefinedTableError("relation does not exist"), 4),
         (asyncpg.InsufficientPrivilegeError("permission denied"), 4),
         (asyncpg.AdminShutdownError("shutdown"), 4),

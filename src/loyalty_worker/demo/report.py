@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loyalty_worker.demo.reckoning import Check, Evidence, reckon
-from loyalty_worker.demo.statement import Line, Statement, spell_out
+from loyalty_worker.demo.statement import Line, Statement
 
 _EVENTS: Final = "loyalty_events_total"
 _TOLD: Final = (
@@ -40,10 +40,23 @@ class Report:
         """Every line of the reckoning."""
         return reckon(self.evidence)
 
+    @cached_property
+    def arithmetic(self) -> Check | None:
+        """One entry's arithmetic, spelled out; None for an empty ledger."""
+        if self.statement is None:
+            return None
+        line = self.statement.telling_line
+        rounding = ", rounded half away from zero" if "→" in line.arithmetic.text else ""
+        return Check(
+            f"entry {line.entry_no}: {line.arithmetic.text} points{rounding}",
+            line.arithmetic.holds,
+        )
+
     @property
     def failed(self) -> Sequence[Check]:
-        """The lines of the reckoning that do not hold."""
-        return [check for check in self.checks if not check.holds]
+        """What does not hold."""
+        checks = [*self.checks, *([] if self.arithmetic is None else [self.arithmetic])]
+        return [check for check in checks if not check.holds]
 
     @property
     def verdict(self) -> str:
@@ -58,13 +71,15 @@ def print_report(console: Console, report: Report) -> None:
     """Print everything, the verdict last."""
     console.print(_heading("Reckoning"))
     for check in report.checks:
-        mark = Text("✓ ", "green") if check.holds else Text("✗ ", "bold red")
-        console.print(Text("  ").append(mark).append(check.text))
+        console.print(_marked(check))
     console.print(_heading("Dead letters by reason"))
     for reason, count in sorted(report.evidence.progress.letters.items()):
         console.print(f"  {count:>5}  {reason}")
-    if report.statement is not None:
-        _print_statement(console, report.statement)
+    if report.statement is not None and report.arithmetic is not None:
+        title = f"Statement of one player at {report.statement.casino}, newest entry first"
+        console.print(_heading(title))
+        console.print(_table(report.statement.lines))
+        console.print(_marked(report.arithmetic))
     console.print(
         _heading(f"/metrics was at {report.metrics_url}, until the worker ended; it said")
     )
@@ -76,7 +91,7 @@ def print_report(console: Console, report: Report) -> None:
 
 def as_document(report: Report) -> dict[str, Any]:
     """Return the report as one JSON document's contents."""
-    progress, statement = report.evidence.progress, report.statement
+    progress = report.evidence.progress
     return {
         "holds": not report.failed,
         "checks": [{"text": check.text, "holds": check.holds} for check in report.checks],
@@ -85,7 +100,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "dead_letters_by_reason": dict(sorted(progress.letters.items())),
         "points": progress.points,
         "drift": report.evidence.drift,
-        "arithmetic": None if statement is None else spell_out(statement.telling_line),
+        "arithmetic": None if report.arithmetic is None else report.arithmetic.text,
         "metrics_url": report.metrics_url,
         "metrics": told_samples(report.metrics),
     }
@@ -112,15 +127,13 @@ def _sample(sample: Sample) -> str:
     return f"{sample.name}{f'{{{labels}}}' if labels else ''} {sample.value:.15g}"
 
 
+def _marked(check: Check) -> Text:
+    mark = Text("✓ ", "green") if check.holds else Text("✗ ", "bold red")
+    return Text("  ").append(mark).append(check.text)
+
+
 def _heading(text: str) -> Text:
     return Text(f"\n{text}", "bold")
-
-
-def _print_statement(console: Console, statement: Statement) -> None:
-    console.print(_heading(f"Statement of one player at {statement.casino}, newest entry first"))
-    console.print(_table(statement.lines))
-    line = statement.telling_line
-    console.print(f"  entry {line.entry_no}: {spell_out(line)}")
 
 
 def _table(lines: Sequence[Line]) -> Table:

@@ -1,18 +1,16 @@
-"""A player's statement, and the arithmetic of one entry spelled out to be checked by hand."""
+"""A player's statement, with the arithmetic of its entries."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 import asyncpg
 
-from loyalty_worker.domain.theo import LoyaltyPolicy, exact_theo
+from loyalty_worker.domain.arithmetic import Arithmetic, accrual_arithmetic
 
-_SHOWN_DECIMALS: Final = 6
 # The player with the most entries has the most to show.
 _STATEMENT: Final = (
     "SELECT c.name AS casino, l.entry_no, l.occurred_at, s.game_type, l.points_delta,"
@@ -28,35 +26,32 @@ _STATEMENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry; `bet`, `seconds` and `policy` are what the ledger keeps to explain it."""
+    """One entry."""
 
     entry_no: int
     closed_at: datetime
     game: str
     points: int
     balance_after: int
-    bet: Decimal
-    seconds: int
-    policy: LoyaltyPolicy
+    arithmetic: Arithmetic
 
     @property
-    def exact_points(self) -> Fraction:
-        """The points before they are rounded."""
-        theo = exact_theo(self.bet, self.seconds, self.policy)
-        return theo * Fraction(self.policy.points_conversion_rate)
+    def tells(self) -> tuple[bool, bool]:
+        """How much its arithmetic shows: rounding, and numbers that are written in full."""
+        return "→" in self.arithmetic.text, "…" not in self.arithmetic.text
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The newest entries of one player at a casino, newest first."""
+    """The newest entries of one player at a casino, newest first; at least one."""
 
     casino: str
     lines: Sequence[Line]
 
     @property
     def telling_line(self) -> Line:
-        """The entry that shows most: rounded, of numbers that can be written in full."""
-        return max(self.lines, key=_tells)
+        """The entry whose arithmetic shows most."""
+        return max(self.lines, key=lambda line: line.tells)
 
 
 async def read_statement(reader: asyncpg.Connection, limit: int) -> Statement | None:
@@ -66,44 +61,13 @@ async def read_statement(reader: asyncpg.Connection, limit: int) -> Statement | 
 
 
 def _line(row: asyncpg.Record) -> Line:
-    calc = json.loads(row["calc"], parse_float=Decimal)
     return Line(
         entry_no=row["entry_no"],
         closed_at=row["occurred_at"],
         game=row["game_type"],
         points=row["points_delta"],
         balance_after=row["balance_after"],
-        bet=Decimal(calc["average_bet"]),
-        seconds=calc["duration_seconds"],
-        policy=LoyaltyPolicy(
-            Decimal(calc["house_edge"]),
-            Decimal(calc["decisions_per_hour"]),
-            Decimal(calc["points_conversion_rate"]),
+        arithmetic=accrual_arithmetic(
+            json.loads(row["calc"], parse_float=Decimal), row["points_delta"]
         ),
     )
-
-
-def spell_out(line: Line) -> str:
-    """Return the entry's arithmetic, step by step."""
-    policy = line.policy
-    theo = exact_theo(line.bet, line.seconds, policy)
-    return (
-        f"bet {line.bet:,.2f} × edge {policy.house_edge} % × {policy.decisions_per_hour}"
-        f" decisions/h × {line.seconds:,} s ÷ 3,600 = theo {_decimals(theo)};"
-        f" × {policy.points_conversion_rate} points = {_decimals(line.exact_points)}"
-        f" → {line.points:,} points (half away from zero)"
-    )
-
-
-def _tells(line: Line) -> tuple[bool, bool]:
-    return line.exact_points.denominator != 1, "…" not in spell_out(line)
-
-
-def _decimals(value: Fraction) -> str:
-    """Write a number that is not negative with all its decimals; `…` where they are cut off."""
-    scaled = value * 10**_SHOWN_DECIMALS
-    whole, fraction = divmod(scaled.numerator // scaled.denominator, 10**_SHOWN_DECIMALS)
-    decimals = f"{fraction:0{_SHOWN_DECIMALS}}"
-    if scaled.denominator != 1:
-        return f"{whole:,}.{decimals}…"
-    return f"{whole:,}.{decimals}".rstrip("0").rstrip(".")
