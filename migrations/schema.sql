@@ -36,6 +36,94 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: loyalty_ledger; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.loyalty_ledger (
+    casino_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    player_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    points_delta bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    reason public.loyalty_reason NOT NULL,
+    rating_slip_id uuid,
+    visit_id uuid,
+    staff_id uuid,
+    campaign_id text,
+    reversed_ledger_id uuid,
+    source_kind text,
+    source_id uuid,
+    idempotency_key uuid NOT NULL,
+    payload_hash bytea NOT NULL,
+    note text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    gaming_day date,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT loyalty_ledger_balance_after_in_range CHECK (((balance_after >= '-1000000000000'::bigint) AND (balance_after <= '1000000000000'::bigint))),
+    CONSTRAINT loyalty_ledger_entry_no_positive CHECK ((entry_no >= 1)),
+    CONSTRAINT loyalty_ledger_payload_hash_is_sha256 CHECK ((octet_length(payload_hash) = 32)),
+    CONSTRAINT loyalty_ledger_person_explains CHECK (((reason = ANY (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((COALESCE(btrim(note), ''::text) <> ''::text) AND (staff_id IS NOT NULL)))),
+    CONSTRAINT loyalty_ledger_points_delta_in_range CHECK (((points_delta >= '-1000000000000'::bigint) AND (points_delta <= '1000000000000'::bigint))),
+    CONSTRAINT loyalty_ledger_promotion_names_campaign CHECK (((reason <> 'promotion'::public.loyalty_reason) OR (COALESCE(btrim(campaign_id), ''::text) <> ''::text))),
+    CONSTRAINT loyalty_ledger_reversal_names_entry CHECK (((reason = 'reversal'::public.loyalty_reason) = (reversed_ledger_id IS NOT NULL))),
+    CONSTRAINT loyalty_ledger_sign_fits_reason CHECK (
+CASE reason
+    WHEN 'base_accrual'::public.loyalty_reason THEN (points_delta >= 0)
+    WHEN 'promotion'::public.loyalty_reason THEN (points_delta >= 0)
+    WHEN 'redeem'::public.loyalty_reason THEN (points_delta < 0)
+    WHEN 'manual_reward'::public.loyalty_reason THEN (points_delta > 0)
+    ELSE true
+END),
+    CONSTRAINT loyalty_ledger_slip_is_source CHECK (((reason <> ALL (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((source_kind IS NOT NULL) AND (source_kind = 'rating_slip'::text) AND (source_id IS NOT NULL) AND (rating_slip_id IS NOT NULL) AND (source_id = rating_slip_id))))
+);
+
+ALTER TABLE ONLY public.loyalty_ledger FORCE ROW LEVEL SECURITY;
+
+
+--
+-- Name: accrual_objection(public.loyalty_ledger); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.accrual_objection(p_entry public.loyalty_ledger, OUT refusal text, OUT detail text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_slip rating_slip;
+    s record;
+BEGIN
+    SELECT * INTO v_slip
+    FROM rating_slip AS r
+    WHERE r.casino_id = p_entry.casino_id AND r.id = p_entry.rating_slip_id;
+    IF v_slip.status IS DISTINCT FROM 'closed' THEN
+        refusal := CASE
+            WHEN v_slip.id IS NULL THEN 'LOYALTY_SLIP_NOT_FOUND' ELSE 'LOYALTY_SLIP_NOT_CLOSED'
+        END;
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT s
+    FROM look_up_closed_slips(ARRAY[v_slip], ARRAY[NULL]::uuid[], ARRAY[p_entry.casino_id]);
+    refusal := CASE
+        WHEN NOT s.accrual_enabled THEN 'LOYALTY_ACCRUAL_DISABLED'
+        WHEN s.rule_refusal IS NOT NULL THEN s.rule_refusal
+        WHEN NOT s.earns THEN 'LOYALTY_UNRATED_VISIT'
+    END;
+    IF (
+        p_entry.player_id, p_entry.visit_id, p_entry.points_delta, p_entry.payload_hash,
+        p_entry.gaming_day, p_entry.occurred_at
+    ) IS DISTINCT FROM (
+        v_slip.player_id, v_slip.visit_id, s.points, s.facts_hash, s.gaming_day, v_slip.closed_at
+    )
+    THEN
+        detail := 'it differs from the facts of its slip and the formula';
+    END IF;
+END
+$$;
+
+
+--
 -- Name: rating_slip; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -74,6 +162,7 @@ CREATE FUNCTION public.accrue_closed_slips(p_slips public.rating_slip[], p_idemp
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    v_actor_id uuid := (SELECT c.actor_id FROM staff_context() AS c); -- null for the service
     v_known uuid[];
     v_created player_loyalty[];
     v_slips rating_slip[] := '{}';
@@ -192,6 +281,7 @@ BEGIN
             v_entry.balance_after := v_balance[s.player_first];
             v_entry.rating_slip_id := v_slip.id;
             v_entry.visit_id := v_slip.visit_id;
+            v_entry.staff_id := v_actor_id;
             v_entry.idempotency_key := p_idempotency_keys[s.ordinal];
             v_entry.payload_hash := s.facts_hash;
             v_entry.metadata := jsonb_strip_nulls(jsonb_build_object(
@@ -256,13 +346,9 @@ BEGIN
     IF p_timezone IS NOT NULL THEN
         INSERT INTO casino_settings (casino_id, timezone) VALUES (p_casino_id, p_timezone);
     END IF;
-    INSERT INTO audit_log (casino_id, domain, action, actor_name, correlation_id, details)
-    VALUES (
-        p_casino_id, 'casino', 'add',
-        coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
-        nullif(current_setting('app.correlation_id', true), ''),
-        jsonb_build_object('name', p_name, 'timezone', coalesce(p_timezone, 'UTC'))
-    );
+    PERFORM write_audit(p_casino_id, 'casino', 'add', jsonb_build_object(
+        'name', p_name, 'timezone', coalesce(p_timezone, 'UTC')
+    ));
     RETURN v_added;
 END
 $$;
@@ -368,18 +454,85 @@ $$;
 
 
 --
+-- Name: base_accrual_of(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.base_accrual_of(p_casino_id uuid, p_rating_slip_id uuid) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+BEGIN
+    SELECT * INTO v_entry
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id AND l.source_kind = 'rating_slip'
+        AND l.source_id BETWEEN p_rating_slip_id AND p_rating_slip_id
+        AND l.reason = 'base_accrual'
+    ORDER BY l.source_id
+    LIMIT 1;
+    RETURN v_entry;
+END
+$$;
+
+
+--
+-- Name: begin_entry(uuid, uuid, uuid, bytea); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.begin_entry(p_casino_id uuid, p_player_id uuid, p_idempotency_key uuid, p_payload_hash bytea) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_created boolean;
+    v_entry loyalty_ledger;
+BEGIN
+    v_created := EXISTS (
+        SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
+    );
+    v_entry := entry_of_key(p_casino_id, p_idempotency_key, p_payload_hash);
+    IF v_entry.id IS NOT NULL THEN
+        IF v_created THEN
+            DELETE FROM player_loyalty AS b
+            WHERE b.casino_id = p_casino_id AND b.player_id = p_player_id;
+        END IF;
+        RETURN v_entry;
+    END IF;
+
+    -- The foreign key of the new row tells whether the player is known: nobody here may list
+    -- players. It is deferred again, because accruals write the player after the balance.
+    IF v_created THEN
+        BEGIN
+            SET CONSTRAINTS public.player_loyalty_player_id_fkey IMMEDIATE;
+            SET CONSTRAINTS public.player_loyalty_player_id_fkey DEFERRED;
+        EXCEPTION WHEN foreign_key_violation THEN
+            PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+        END;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+
+--
 -- Name: caller_has_role(text[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
 CREATE FUNCTION public.caller_has_role(p_roles text[]) RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT coalesce(
-        ('service' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_worker', 'USAGE'))
-        OR ('operator' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_operator', 'USAGE')),
-        false
-    )
+BEGIN
+    IF 'service' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_worker', 'USAGE') THEN
+        RETURN true;
+    ELSIF 'operator' = ANY (p_roles) AND pg_has_role(session_user, 'loyalty_operator', 'USAGE') THEN
+        RETURN true;
+    END IF;
+    RETURN coalesce((SELECT c.staff_role FROM staff_context() AS c) = ANY (p_roles), false);
+END
 $$;
 
 
@@ -438,6 +591,52 @@ BEGIN
             HINT = 'Post through the functions: they number entries under the balance''s lock.';
     END IF;
     RETURN NULL;
+END
+$$;
+
+
+--
+-- Name: check_ledger_rules(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.check_ledger_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_by_worker boolean := caller_has_role(ARRAY['service']);
+    v_entries loyalty_ledger[] := ARRAY(
+        SELECT ROW(n.*)::loyalty_ledger
+        FROM new_entries AS n
+        WHERE NOT (v_by_worker AND n.reason = 'base_accrual')
+    );
+    v_wrong record;
+BEGIN
+    IF cardinality(v_entries) = 0 THEN
+        RETURN NULL;
+    END IF;
+    SELECT w.entry_id, w.refusal, w.detail INTO v_wrong
+    FROM (
+        SELECT p.entry_id, p.refusal, NULL AS detail FROM promotions_without_base(v_entries) AS p
+        UNION ALL
+        SELECT e.id, o.refusal, o.detail
+        FROM unnest(v_entries) AS e
+        CROSS JOIN LATERAL entry_objection(e, v_by_worker) AS o
+        WHERE NOT (v_by_worker AND e.reason = 'promotion')
+            AND (o.refusal IS NOT NULL OR o.detail IS NOT NULL)
+    ) AS w
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF v_wrong.refusal IS NOT NULL THEN
+        PERFORM refuse(v_wrong.refusal, format('entry %s', v_wrong.entry_id));
+    END IF;
+    RAISE EXCEPTION 'entry % breaks a rule of its reason: %', v_wrong.entry_id, v_wrong.detail
+    USING ERRCODE = 'check_violation',
+        TABLE = 'loyalty_ledger',
+        CONSTRAINT = 'loyalty_ledger_keeps_rules',
+        HINT = 'Post through the functions.';
 END
 $$;
 
@@ -505,6 +704,191 @@ BEGIN
     WHERE k.found
     ORDER BY abs(coalesce(d.current_balance, 0) - d.balance) DESC,
         d.casino_id, d.player_id, k.kind;
+END
+$$;
+
+
+--
+-- Name: claimed_staff(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.claimed_staff(OUT casino_id uuid, OUT actor_id uuid, OUT staff_role text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    v_uuid CONSTANT text := '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+    -- a token gateway often does not inherit: it sets the role that it is a member of
+    v_by_token boolean := pg_has_role(session_user, 'loyalty_postgrest', 'MEMBER');
+    -- a setting that was local to an earlier transaction reads as an empty text
+    v_casino text := nullif(current_setting('app.casino_id', true), '');
+    v_actor text := nullif(current_setting('app.actor_id', true), '');
+    v_role text := nullif(current_setting('app.staff_role', true), '');
+    v_claims jsonb;
+BEGIN
+    IF NOT (v_by_token OR pg_has_role(session_user, 'loyalty_staff', 'USAGE')) THEN
+        RETURN;
+    END IF;
+    IF v_by_token AND coalesce(v_casino, v_actor, v_role) IS NULL THEN
+        BEGIN
+            v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+        EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+            RETURN; -- no JSON, no claim; the error would show the token
+        END;
+        v_casino := v_claims #>> '{app_metadata,casino_id}';
+        v_actor := v_claims ->> 'sub';
+        v_role := v_claims #>> '{app_metadata,staff_role}';
+    END IF;
+    IF v_casino ~ v_uuid AND v_actor ~ v_uuid AND v_role IS NOT NULL THEN
+        casino_id := v_casino::uuid;
+        actor_id := v_actor::uuid;
+        staff_role := v_role;
+    END IF;
+END
+$_$;
+
+
+--
+-- Name: entry_objection(public.loyalty_ledger, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.entry_objection(p_entry public.loyalty_ledger, p_by_worker boolean, OUT refusal text, OUT detail text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_found record;
+BEGIN
+    IF p_entry.reason = 'redeem' THEN
+        refusal := redemption_refusal(
+            p_entry.casino_id, -p_entry.points_delta, p_entry.balance_after,
+            p_entry.metadata ? 'overdraw'
+        );
+    ELSIF p_entry.reason = 'reversal' THEN
+        v_found := reversal_objection(p_entry);
+        refusal := v_found.refusal;
+        detail := v_found.detail;
+    END IF;
+    IF p_by_worker OR refusal IS NOT NULL OR detail IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    IF p_entry.reason = 'base_accrual' THEN
+        v_found := accrual_objection(p_entry);
+        refusal := v_found.refusal;
+        detail := v_found.detail;
+    ELSIF p_entry.occurred_at <> now() THEN
+        detail := 'occurred_at is not the time of the transaction';
+    ELSIF p_entry.reason = 'promotion' THEN
+        v_found := promotion_objection(p_entry);
+        refusal := v_found.refusal;
+        detail := v_found.detail;
+    ELSIF is_blank(p_entry.note) THEN
+        refusal := 'LOYALTY_NOTE_REQUIRED';
+    ELSIF p_entry.reason = 'adjustment' AND p_entry.points_delta = 0 THEN
+        refusal := 'LOYALTY_POINTS_INVALID';
+    ELSIF p_entry.balance_after < 0 AND p_entry.reason = 'redeem'
+        AND p_entry.metadata #>> '{overdraw,approved_by}' IS DISTINCT FROM p_entry.staff_id::text
+    THEN
+        detail := 'its overdraw does not name who posted it as the one who approved';
+    END IF;
+    IF refusal IS NULL AND NOT EXISTS (
+        SELECT FROM player_loyalty AS b
+        WHERE b.casino_id = p_entry.casino_id AND b.player_id = p_entry.player_id
+    ) THEN
+        refusal := 'LOYALTY_PLAYER_NOT_FOUND';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: entry_of_key(uuid, uuid, bytea); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.entry_of_key(p_casino_id uuid, p_idempotency_key uuid, p_payload_hash bytea) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+BEGIN
+    -- an order that only the right index has: see look_up_closed_slips
+    SELECT * INTO v_entry
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id
+        AND l.idempotency_key BETWEEN p_idempotency_key AND p_idempotency_key
+    ORDER BY l.idempotency_key
+    LIMIT 1;
+    IF v_entry.payload_hash <> p_payload_hash THEN
+        PERFORM refuse(
+            'LOYALTY_IDEMPOTENCY_CONFLICT', format('the key belongs to entry %s', v_entry.id)
+        );
+    END IF;
+    RETURN v_entry;
+END
+$$;
+
+
+--
+-- Name: evaluate_session_reward_suggestion(uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.evaluate_session_reward_suggestion(p_rating_slip_id uuid, p_as_of_ts timestamp with time zone DEFAULT now()) RETURNS TABLE(suggested_theo numeric, suggested_points bigint, policy_version text, max_recommended_points bigint, notes text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_casino_id uuid := (SELECT c.casino_id FROM staff_context() AS c);
+    v_slip rating_slip;
+    v_open boolean;
+    v_cap bigint;
+    v_refusal text;
+    s record;
+BEGIN
+    PERFORM require_caller(ARRAY[v_casino_id], roles_allowed('read'));
+    SELECT * INTO v_slip
+    FROM rating_slip AS r WHERE r.casino_id = v_casino_id AND r.id = p_rating_slip_id;
+    IF NOT FOUND THEN
+        PERFORM refuse('LOYALTY_SLIP_NOT_FOUND');
+    END IF;
+    v_open := v_slip.status <> 'closed';
+    IF v_open THEN
+        v_slip.closed_at := coalesce(p_as_of_ts, now());
+        v_slip.duration_seconds := floor(extract(epoch FROM v_slip.closed_at - v_slip.started_at));
+    END IF;
+
+    SELECT * INTO STRICT s
+    FROM look_up_closed_slips(ARRAY[v_slip], ARRAY[NULL]::uuid[], ARRAY[v_casino_id]);
+    v_refusal := CASE
+        WHEN coalesce(s.entry_hash, s.recorded_hash) <> s.facts_hash THEN 'LOYALTY_FACTS_CONFLICT'
+        WHEN s.entry_id IS NULL AND NOT s.accrual_enabled THEN 'LOYALTY_ACCRUAL_DISABLED'
+        WHEN s.rule_refusal IS NOT NULL THEN s.rule_refusal
+        WHEN NOT s.earns THEN 'LOYALTY_UNRATED_VISIT'
+        WHEN s.entry_id IS NULL AND coalesce(s.newest_balance, 0) + s.points > 1000000000000
+            THEN 'LOYALTY_POINTS_OUT_OF_RANGE'
+    END;
+    IF v_refusal IS NOT NULL THEN
+        PERFORM refuse(v_refusal, s.rule_detail);
+    END IF;
+
+    SELECT r.max_redeem_points_per_txn INTO v_cap
+    FROM casino_rules AS r WHERE r.casino_id = v_casino_id;
+    suggested_theo := (s.calc ->> 'theo')::numeric;
+    suggested_points := s.points;
+    policy_version := s.policy ->> 'policy_version';
+    max_recommended_points := least(s.points, v_cap);
+    notes := concat_ws('; ',
+        CASE
+            WHEN v_open THEN format('open slip, %s s played so far', v_slip.duration_seconds)
+            WHEN s.entry_id IS NOT NULL THEN 'closed slip, accrued'
+            ELSE 'closed slip, not accrued yet'
+        END,
+        CASE WHEN v_cap < s.points THEN format('limited to %s points per redemption', v_cap) END
+    );
+    RETURN NEXT;
 END
 $$;
 
@@ -586,6 +970,16 @@ BEGIN
         sqlstate = excluded.sqlstate;
 END
 $$;
+
+
+--
+-- Name: is_blank(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_blank(p_text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$ SELECT coalesce(p_text, '') !~ '[^[:space:]]' $$;
 
 
 --
@@ -988,6 +1382,46 @@ $$;
 
 
 --
+-- Name: loyalty_request_hash(text, text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.loyalty_request_hash(p_operation text, VARIADIC p_arguments text[]) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT sha256(convert_to(
+        'loyalty-request-v1' || string_agg(
+            coalesce(E'\n' || octet_length(a.value) || ':' || a.value, E'\n-'), '' ORDER BY a.place
+        ),
+        'UTF8'
+    ))
+    FROM unnest(array_prepend(p_operation, p_arguments)) WITH ORDINALITY AS a (value, place)
+$$;
+
+
+--
+-- Name: newest_entry(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.newest_entry(p_casino_id uuid, p_player_id uuid, OUT entry_no bigint, OUT balance_after bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+BEGIN
+    SELECT l.entry_no, l.balance_after INTO entry_no, balance_after
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
+    ORDER BY l.entry_no DESC
+    LIMIT 1;
+    entry_no := coalesce(entry_no, 0);
+    balance_after := coalesce(balance_after, 0);
+END
+$$;
+
+
+--
 -- Name: open_consumer_progress(text, text, integer, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1067,6 +1501,227 @@ $$;
 
 
 --
+-- Name: post_entry(public.loyalty_ledger); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.post_entry(p_entry public.loyalty_ledger) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_newest record := newest_entry(p_entry.casino_id, p_entry.player_id);
+BEGIN
+    p_entry.id := gen_random_uuid();
+    p_entry.entry_no := v_newest.entry_no + 1;
+    p_entry.balance_after := v_newest.balance_after + p_entry.points_delta;
+    p_entry.occurred_at := now();
+    p_entry.metadata := jsonb_strip_nulls(coalesce(p_entry.metadata, '{}'));
+    IF p_entry.balance_after NOT BETWEEN -1000000000000 AND 1000000000000 THEN
+        PERFORM refuse('LOYALTY_POINTS_OUT_OF_RANGE', 'balance after the entry');
+    END IF;
+    p_entry.gaming_day := coalesce(p_entry.gaming_day, (
+        SELECT loyalty_gaming_day(p_entry.occurred_at, r.timezone, r.gaming_day_start)
+        FROM casino_rules AS r WHERE r.casino_id = p_entry.casino_id
+    ));
+
+    INSERT INTO loyalty_ledger (
+        casino_id, id, player_id, entry_no, points_delta, balance_after, reason, rating_slip_id,
+        visit_id, staff_id, campaign_id, reversed_ledger_id, source_kind, source_id,
+        idempotency_key, payload_hash, note, metadata, gaming_day, occurred_at
+    )
+    VALUES (
+        p_entry.casino_id, p_entry.id, p_entry.player_id, p_entry.entry_no, p_entry.points_delta,
+        p_entry.balance_after, p_entry.reason, p_entry.rating_slip_id, p_entry.visit_id,
+        p_entry.staff_id, p_entry.campaign_id, p_entry.reversed_ledger_id, p_entry.source_kind,
+        p_entry.source_id, p_entry.idempotency_key, p_entry.payload_hash, p_entry.note,
+        p_entry.metadata, p_entry.gaming_day, p_entry.occurred_at
+    )
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        -- requests for this player wait at the lock: whatever holds the key is another request
+        PERFORM entry_of_key(p_entry.casino_id, p_entry.idempotency_key, p_entry.payload_hash);
+        RAISE EXCEPTION 'another entry was posted past the balance''s lock; retry'
+        USING ERRCODE = 'serialization_failure';
+    END IF;
+
+    UPDATE player_loyalty AS b
+    SET current_balance = b.current_balance + p_entry.points_delta,
+        entry_count = b.entry_count + 1,
+        updated_at = now()
+    WHERE b.casino_id = p_entry.casino_id AND b.player_id = p_entry.player_id;
+    RETURN p_entry;
+END
+$$;
+
+
+--
+-- Name: post_points(public.loyalty_reason, uuid, uuid, bigint, uuid, text, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.post_points(p_reason public.loyalty_reason, p_casino_id uuid, p_player_id uuid, p_points_delta bigint, p_staff_id uuid, p_note text, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, points_delta bigint, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+    v_hash bytea := loyalty_request_hash(
+        p_reason::text, p_casino_id::text, p_player_id::text, p_points_delta::text,
+        p_staff_id::text, p_note
+    );
+BEGIN
+    v_entry := begin_entry(p_casino_id, p_player_id, p_idempotency_key, v_hash);
+    is_existing := v_entry.id IS NOT NULL;
+    IF NOT is_existing THEN
+        v_entry.casino_id := p_casino_id;
+        v_entry.player_id := p_player_id;
+        v_entry.points_delta := p_points_delta;
+        v_entry.reason := p_reason;
+        v_entry.staff_id := p_staff_id;
+        v_entry.idempotency_key := p_idempotency_key;
+        v_entry.payload_hash := v_hash;
+        v_entry.note := p_note;
+        v_entry := post_entry(v_entry);
+    END IF;
+    ledger_id := v_entry.id;
+    points_delta := v_entry.points_delta;
+    balance_after := v_entry.balance_after;
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: postable_reasons(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.postable_reasons() RETURNS public.loyalty_reason[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY(
+        SELECT r FROM unnest(enum_range(NULL::loyalty_reason)) AS r
+        WHERE caller_has_role(roles_allowed(r::text))
+    )
+$$;
+
+
+--
+-- Name: promotion_hash(uuid, uuid, text, numeric, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.promotion_hash(p_casino_id uuid, p_rating_slip_id uuid, p_campaign_id text, p_promo_multiplier numeric, p_bonus_points bigint) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT loyalty_request_hash(
+        'promotion', p_casino_id::text, p_rating_slip_id::text, p_campaign_id,
+        trim_scale(p_promo_multiplier)::text, p_bonus_points::text
+    )
+$$;
+
+
+--
+-- Name: promotion_objection(public.loyalty_ledger); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.promotion_objection(p_entry public.loyalty_ledger, OUT refusal text, OUT detail text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_calc jsonb := p_entry.metadata -> 'calc';
+    v_base bigint := (base_accrual_of(p_entry.casino_id, p_entry.source_id)).points_delta;
+    v_multiplier numeric;
+    v_bonus numeric;
+    v_points numeric;
+BEGIN
+    IF jsonb_typeof(v_calc -> 'multiplier') = 'number' THEN
+        v_multiplier := (v_calc ->> 'multiplier')::numeric;
+    END IF;
+    IF jsonb_typeof(v_calc -> 'bonus') = 'number' THEN
+        v_bonus := (v_calc ->> 'bonus')::numeric;
+    END IF;
+    IF v_bonus IS NULL OR v_bonus = trunc(least(v_bonus, 1e12)) THEN
+        v_points := promotion_points(v_base, v_multiplier, v_bonus::bigint);
+    END IF;
+    refusal := CASE
+        WHEN v_points IS NULL OR is_blank(p_entry.campaign_id) THEN 'LOYALTY_PROMOTION_INVALID'
+        WHEN NOT (
+            SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = p_entry.casino_id
+        ) THEN 'LOYALTY_ACCRUAL_DISABLED'
+    END;
+    IF refusal IS NULL AND (
+        p_entry.points_delta IS DISTINCT FROM v_points
+        OR p_entry.payload_hash IS DISTINCT FROM promotion_hash(
+            p_entry.casino_id, p_entry.source_id, p_entry.campaign_id, v_multiplier,
+            v_bonus::bigint
+        )
+    ) THEN
+        detail := 'it differs from the terms in its metadata';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: promotion_points(bigint, numeric, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.promotion_points(p_base_points bigint, p_multiplier numeric, p_bonus_points bigint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN p_bonus_points IS NULL
+            AND p_multiplier BETWEEN 1 AND 1e18 AND scale(p_multiplier) <= 40
+            THEN round(p_base_points * p_multiplier) - p_base_points
+        WHEN p_multiplier IS NULL AND p_bonus_points > 0 THEN p_bonus_points
+    END
+$$;
+
+
+--
+-- Name: promotions_without_base(public.loyalty_ledger[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.promotions_without_base(p_entries public.loyalty_ledger[]) RETURNS TABLE(entry_id uuid, refusal text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    -- orders that only the right index has: see look_up_closed_slips
+    RETURN QUERY
+    SELECT e.id,
+        CASE WHEN r.id IS NULL THEN 'LOYALTY_BASE_NOT_ACCRUED' ELSE 'LOYALTY_BASE_REVERSED' END
+    FROM unnest(p_entries) AS e
+    LEFT JOIN LATERAL (
+        SELECT l.id, l.player_id
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = e.casino_id AND l.source_kind = 'rating_slip'
+            AND l.source_id BETWEEN e.source_id AND e.source_id AND l.reason = 'base_accrual'
+        ORDER BY l.source_id
+        LIMIT 1
+    ) AS b ON true
+    LEFT JOIN LATERAL (
+        SELECT l.id
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = e.casino_id AND l.reversed_ledger_id BETWEEN b.id AND b.id
+            AND l.reason = 'reversal'
+        ORDER BY l.reversed_ledger_id
+        LIMIT 1
+    ) AS r ON true
+    WHERE e.reason = 'promotion'
+        AND (b.player_id IS DISTINCT FROM e.player_id OR r.id IS NOT NULL);
+END
+$$;
+
+
+--
 -- Name: read_consumer_progress(text, text, integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1080,6 +1735,32 @@ BEGIN
     FROM consumer_progress AS p
     WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
         AND p.partition = p_partition AND p.closed_at IS NULL;
+END
+$$;
+
+
+--
+-- Name: redemption_refusal(uuid, bigint, bigint, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.redemption_refusal(p_casino_id uuid, p_points bigint, p_balance_after bigint, p_allow_overdraw boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_rules casino_rules;
+BEGIN
+    SELECT * INTO v_rules FROM casino_rules AS r WHERE r.casino_id = p_casino_id;
+    RETURN CASE
+        WHEN v_rules.casino_id IS NULL THEN 'LOYALTY_CASINO_UNKNOWN'
+        WHEN p_points > v_rules.max_redeem_points_per_txn THEN 'LOYALTY_REDEEM_EXCEEDS_CAP'
+        WHEN p_balance_after >= 0 THEN NULL
+        WHEN NOT coalesce(p_allow_overdraw, false) THEN 'LOYALTY_INSUFFICIENT_BALANCE'
+        WHEN NOT caller_has_role(roles_allowed('approve_overdraw'))
+            THEN 'LOYALTY_OVERDRAW_NOT_AUTHORIZED'
+        WHEN p_balance_after < -v_rules.max_overdraw_points_per_redeem
+            THEN 'LOYALTY_OVERDRAW_EXCEEDS_CAP'
+    END;
 END
 $$;
 
@@ -1121,6 +1802,32 @@ $$;
 
 
 --
+-- Name: refuse_promotion_without_base(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse_promotion_without_base(p_casino_id uuid, p_rating_slip_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_slip rating_slip;
+BEGIN
+    SELECT * INTO v_slip
+    FROM rating_slip AS s WHERE s.casino_id = p_casino_id AND s.id = p_rating_slip_id;
+    PERFORM refuse(CASE
+        WHEN v_slip.id IS NULL THEN 'LOYALTY_SLIP_NOT_FOUND'
+        WHEN v_slip.status <> 'closed' THEN 'LOYALTY_SLIP_NOT_CLOSED'
+        WHEN NOT (SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = p_casino_id)
+            THEN 'LOYALTY_ACCRUAL_DISABLED'
+        WHEN v_slip.visit_kind <> 'gaming_identified_rated' OR v_slip.player_id IS NULL
+            THEN 'LOYALTY_UNRATED_VISIT'
+        ELSE 'LOYALTY_BASE_NOT_ACCRUED'
+    END);
+END
+$$;
+
+
+--
 -- Name: require_caller(uuid[], text[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1132,7 +1839,15 @@ DECLARE
     v_scope uuid[] := service_scope();
 BEGIN
     IF v_scope IS NULL THEN
-        PERFORM refuse('LOYALTY_UNAUTHORIZED');
+        v_scope := (
+            SELECT ARRAY[c.casino_id] FROM staff_context() AS c WHERE c.casino_id IS NOT NULL
+        );
+    END IF;
+    IF v_scope IS NULL THEN
+        PERFORM refuse(CASE
+            WHEN (SELECT c.actor_id FROM claimed_staff() AS c) IS NULL THEN 'LOYALTY_UNAUTHORIZED'
+            ELSE 'LOYALTY_STAFF_UNKNOWN'
+        END);
     END IF;
     IF NOT coalesce(p_casino_ids <@ v_scope, false) THEN
         PERFORM refuse('LOYALTY_CASINO_MISMATCH');
@@ -1169,6 +1884,46 @@ BEGIN
         ELSE ARRAY[p_casino_id]
     END;
     PERFORM require_caller(v_casinos, ARRAY['service', 'operator']);
+END
+$$;
+
+
+--
+-- Name: require_points(bigint, boolean, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.require_points(p_points bigint, p_valid boolean, p_note text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT coalesce(p_valid, false) THEN
+        PERFORM refuse('LOYALTY_POINTS_INVALID');
+    ELSIF p_points NOT BETWEEN -1000000000000 AND 1000000000000 THEN
+        PERFORM refuse('LOYALTY_POINTS_OUT_OF_RANGE', 'points of the request');
+    ELSIF is_blank(p_note) THEN
+        PERFORM refuse('LOYALTY_NOTE_REQUIRED');
+    END IF;
+END
+$$;
+
+
+--
+-- Name: require_request(uuid, text, uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.require_request(p_casino_id uuid, p_action text, p_staff_id uuid, p_idempotency_key uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed(p_action));
+    IF p_staff_id IS DISTINCT FROM (SELECT c.actor_id FROM staff_context() AS c) THEN
+        PERFORM refuse('LOYALTY_FORBIDDEN', 'the staff member named is not the one who acts');
+    END IF;
+    IF p_idempotency_key IS NULL THEN
+        PERFORM refuse('LOYALTY_IDEMPOTENCY_REQUIRED');
+    END IF;
 END
 $$;
 
@@ -1218,6 +1973,83 @@ $$;
 
 
 --
+-- Name: reversal_objection(public.loyalty_ledger); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.reversal_objection(p_entry public.loyalty_ledger, OUT refusal text, OUT detail text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reversed loyalty_ledger;
+BEGIN
+    SELECT * INTO v_reversed
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_entry.casino_id AND l.id = p_entry.reversed_ledger_id;
+    refusal := CASE
+        WHEN v_reversed.id IS NULL THEN 'LOYALTY_ENTRY_NOT_FOUND'
+        WHEN v_reversed.reason = 'reversal' THEN 'LOYALTY_NOT_REVERSIBLE'
+    END;
+    IF (p_entry.player_id, p_entry.points_delta)
+        IS DISTINCT FROM (v_reversed.player_id, -v_reversed.points_delta)
+        OR p_entry.rating_slip_id <> v_reversed.rating_slip_id
+        OR p_entry.visit_id <> v_reversed.visit_id
+    THEN
+        detail := 'it is not the exact opposite of the entry it reverses';
+    END IF;
+END
+$$;
+
+
+--
+-- Name: reversal_of(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.reversal_of(p_casino_id uuid, p_ledger_id uuid) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+BEGIN
+    SELECT * INTO v_entry
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id
+        AND l.reversed_ledger_id BETWEEN p_ledger_id AND p_ledger_id
+        AND l.reason = 'reversal'
+    ORDER BY l.reversed_ledger_id
+    LIMIT 1;
+    RETURN v_entry;
+END
+$$;
+
+
+--
+-- Name: roles_allowed(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.roles_allowed(p_action text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE p_action
+        WHEN 'base_accrual' THEN ARRAY['service', 'pit_boss', 'admin']
+        WHEN 'promotion' THEN ARRAY['service', 'pit_boss', 'admin']
+        WHEN 'redeem' THEN ARRAY['pit_boss', 'cashier', 'admin']
+        WHEN 'approve_overdraw' THEN ARRAY['pit_boss', 'admin']
+        WHEN 'manual_reward' THEN ARRAY['pit_boss', 'admin']
+        WHEN 'adjustment' THEN ARRAY['admin']
+        WHEN 'reversal' THEN ARRAY['admin']
+        WHEN 'reconcile' THEN ARRAY['admin', 'operator']
+        WHEN 'read' THEN ARRAY['pit_boss', 'cashier', 'admin']
+        ELSE ARRAY[]::text[]
+    END
+$$;
+
+
+--
 -- Name: rpc_accrue_on_close(uuid, uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1230,7 +2062,7 @@ DECLARE
     v_posted record;
     v_retry boolean := true;
 BEGIN
-    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['service']);
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('base_accrual'));
     IF p_idempotency_key IS NULL THEN
         PERFORM refuse('LOYALTY_IDEMPOTENCY_REQUIRED');
     END IF;
@@ -1277,6 +2109,391 @@ $$;
 
 
 --
+-- Name: rpc_adjust_points(uuid, uuid, bigint, uuid, text, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_adjust_points(p_casino_id uuid, p_player_id uuid, p_points_delta bigint, p_adjusted_by_staff_id uuid, p_note text, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, points_delta bigint, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_request(p_casino_id, 'adjustment', p_adjusted_by_staff_id, p_idempotency_key);
+    PERFORM require_points(p_points_delta, p_points_delta <> 0, p_note);
+    RETURN QUERY SELECT * FROM post_points(
+        'adjustment', p_casino_id, p_player_id, p_points_delta, p_adjusted_by_staff_id, p_note,
+        p_idempotency_key
+    );
+END
+$$;
+
+
+--
+-- Name: rpc_apply_promotion(uuid, uuid, text, numeric, bigint, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_apply_promotion(p_casino_id uuid, p_rating_slip_id uuid, p_campaign_id text, p_promo_multiplier numeric, p_bonus_points bigint, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, promo_points_delta bigint, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_base loyalty_ledger;
+    v_entry loyalty_ledger;
+    v_points numeric;
+    v_hash bytea := promotion_hash(
+        p_casino_id, p_rating_slip_id, p_campaign_id, p_promo_multiplier, p_bonus_points
+    );
+BEGIN
+    PERFORM require_request(
+        p_casino_id, 'promotion', (SELECT c.actor_id FROM staff_context() AS c), p_idempotency_key
+    );
+    IF is_blank(p_campaign_id)
+        OR promotion_points(0, p_promo_multiplier, p_bonus_points) IS NULL
+    THEN
+        PERFORM refuse('LOYALTY_PROMOTION_INVALID');
+    END IF;
+    -- entries never change: whose it is may be read before the player is locked
+    v_base := base_accrual_of(p_casino_id, p_rating_slip_id);
+    IF v_base.id IS NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+        PERFORM refuse_promotion_without_base(p_casino_id, p_rating_slip_id);
+    END IF;
+    v_entry := begin_entry(p_casino_id, v_base.player_id, p_idempotency_key, v_hash);
+    IF v_entry.id IS NULL THEN
+        SELECT * INTO v_entry
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = p_casino_id AND l.source_kind = 'rating_slip'
+            AND l.source_id = p_rating_slip_id AND l.campaign_id = p_campaign_id
+            AND l.reason = 'promotion';
+    END IF;
+
+    is_existing := v_entry.id IS NOT NULL;
+    IF is_existing AND v_entry.payload_hash <> v_hash THEN
+        PERFORM refuse(
+            'LOYALTY_IDEMPOTENCY_CONFLICT',
+            format('the campaign is on the slip with other terms, entry %s', v_entry.id)
+        );
+    END IF;
+    IF NOT is_existing THEN
+        IF NOT (SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = p_casino_id)
+        THEN
+            PERFORM refuse('LOYALTY_ACCRUAL_DISABLED');
+        ELSIF (reversal_of(p_casino_id, v_base.id)).id IS NOT NULL THEN
+            PERFORM refuse('LOYALTY_BASE_REVERSED');
+        END IF;
+        v_points := promotion_points(v_base.points_delta, p_promo_multiplier, p_bonus_points);
+        IF v_points > 1000000000000 THEN
+            PERFORM refuse('LOYALTY_POINTS_OUT_OF_RANGE', 'points of the promotion');
+        END IF;
+        v_entry.casino_id := p_casino_id;
+        v_entry.player_id := v_base.player_id;
+        v_entry.points_delta := v_points;
+        v_entry.reason := 'promotion';
+        v_entry.rating_slip_id := p_rating_slip_id;
+        v_entry.visit_id := v_base.visit_id;
+        v_entry.staff_id := (SELECT c.actor_id FROM staff_context() AS c);
+        v_entry.campaign_id := p_campaign_id;
+        v_entry.source_kind := 'rating_slip';
+        v_entry.source_id := p_rating_slip_id;
+        v_entry.idempotency_key := p_idempotency_key;
+        v_entry.payload_hash := v_hash;
+        v_entry.metadata := jsonb_build_object('calc', jsonb_build_object(
+            'base_points', v_base.points_delta, 'multiplier', trim_scale(p_promo_multiplier),
+            'bonus', p_bonus_points, 'points', v_points
+        ));
+        v_entry := post_entry(v_entry);
+    END IF;
+    ledger_id := v_entry.id;
+    promo_points_delta := v_entry.points_delta;
+    balance_after := v_entry.balance_after;
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: rpc_get_player_balance(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_get_player_balance(p_casino_id uuid, p_player_id uuid) RETURNS TABLE(current_balance bigint, tier text, updated_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('read'));
+    RETURN QUERY
+    SELECT b.current_balance, b.tier, b.updated_at
+    FROM player_loyalty AS b
+    WHERE b.casino_id = p_casino_id AND b.player_id = p_player_id
+        AND (SELECT n.entry_no FROM newest_entry(p_casino_id, p_player_id) AS n) > 0;
+END
+$$;
+
+
+--
+-- Name: rpc_get_player_ledger(uuid, uuid, bigint, integer, public.loyalty_reason, uuid, uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_get_player_ledger(p_casino_id uuid, p_player_id uuid, p_before_entry_no bigint, p_limit integer DEFAULT 20, p_reason public.loyalty_reason DEFAULT NULL::public.loyalty_reason, p_rating_slip_id uuid DEFAULT NULL::uuid, p_visit_id uuid DEFAULT NULL::uuid, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(id uuid, entry_no bigint, points_delta bigint, balance_after bigint, reason public.loyalty_reason, rating_slip_id uuid, visit_id uuid, staff_id uuid, campaign_id text, reversed_ledger_id uuid, source_kind text, source_id uuid, note text, metadata jsonb, gaming_day date, occurred_at timestamp with time zone, created_at timestamp with time zone, has_more boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    -- all that was posted for a slip bears its visit
+    v_visit_id uuid := coalesce(
+        p_visit_id, (base_accrual_of(p_casino_id, p_rating_slip_id)).visit_id
+    );
+    v_numbers bigint[];
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('read'));
+    IF NOT coalesce(p_limit BETWEEN 1 AND 100, false) THEN
+        RAISE EXCEPTION 'a page has 1 to 100 entries'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a p_limit from 1 to 100.';
+    END IF;
+    EXECUTE
+        'SELECT ARRAY(SELECT f.entry_no FROM ('
+        '    SELECT l.entry_no FROM loyalty_ledger AS l'
+        '    WHERE l.casino_id = $1 AND l.player_id = $2'
+        '        AND ($3 IS NULL OR l.entry_no < $3)'
+        '        AND ($5 IS NULL OR l.reason BETWEEN $5 AND $5)'
+        '        AND ($6 IS NULL OR l.rating_slip_id = $6)'
+        '        AND ($7 IS NULL OR l.visit_id BETWEEN $7 AND $7)'
+        '        AND ($8 IS NULL OR l.occurred_at >= $8)'
+        '        AND ($9 IS NULL OR l.occurred_at < $9)'
+        '    ORDER BY ' || CASE
+            WHEN p_rating_slip_id IS NOT NULL OR p_visit_id IS NOT NULL
+                THEN 'l.visit_id DESC, l.entry_no DESC LIMIT $4 + 1'
+            WHEN p_from IS NOT NULL OR p_to IS NOT NULL THEN 'l.occurred_at DESC OFFSET 0'
+            WHEN p_reason <> 'base_accrual'
+                THEN 'l.reason DESC, l.entry_no DESC LIMIT $4 + 1'
+            ELSE 'l.entry_no DESC LIMIT $4 + 1'
+        END || ') AS f ORDER BY f.entry_no DESC LIMIT $4 + 1)'
+    INTO v_numbers
+    USING p_casino_id, p_player_id, p_before_entry_no, p_limit, p_reason, p_rating_slip_id,
+        v_visit_id, p_from, p_to;
+
+    RETURN QUERY
+    SELECT l.id, l.entry_no, l.points_delta, l.balance_after, l.reason, l.rating_slip_id,
+        l.visit_id, l.staff_id, l.campaign_id, l.reversed_ledger_id, l.source_kind, l.source_id,
+        l.note, l.metadata, l.gaming_day, l.occurred_at, l.created_at,
+        cardinality(v_numbers) > p_limit
+    FROM unnest(v_numbers[1:p_limit]) WITH ORDINALITY AS n (entry_no, place)
+    JOIN loyalty_ledger AS l ON l.casino_id = p_casino_id
+        AND l.player_id = p_player_id AND l.entry_no = n.entry_no
+    ORDER BY n.place;
+END
+$_$;
+
+
+--
+-- Name: rpc_manual_credit(uuid, uuid, bigint, uuid, text, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_manual_credit(p_casino_id uuid, p_player_id uuid, p_points bigint, p_awarded_by_staff_id uuid, p_note text, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, points_delta bigint, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_request(
+        p_casino_id, 'manual_reward', p_awarded_by_staff_id, p_idempotency_key
+    );
+    PERFORM require_points(p_points, p_points > 0, p_note);
+    RETURN QUERY SELECT * FROM post_points(
+        'manual_reward', p_casino_id, p_player_id, p_points, p_awarded_by_staff_id, p_note,
+        p_idempotency_key
+    );
+END
+$$;
+
+
+--
+-- Name: rpc_reconcile_loyalty_balance(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_reconcile_loyalty_balance(p_player_id uuid, p_casino_id uuid) RETURNS TABLE(old_balance bigint, new_balance bigint, drift_detected boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_created boolean;
+    v_old player_loyalty;
+    v_entries record;
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('reconcile'));
+    v_created := EXISTS (
+        SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
+    );
+    SELECT * INTO v_old
+    FROM player_loyalty AS b WHERE b.casino_id = p_casino_id AND b.player_id = p_player_id;
+    SELECT count(*) AS number,
+        coalesce(sum(e.points_delta), 0)::bigint AS balance,
+        coalesce(bool_and(
+            e.entry_no = e.place AND e.balance_after = e.previous_balance + e.points_delta
+        ), true) AS whole
+    INTO v_entries
+    FROM (
+        SELECT l.entry_no, l.points_delta, l.balance_after,
+            row_number() OVER chain AS place,
+            lag(l.balance_after, 1, 0::bigint) OVER chain AS previous_balance
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
+        WINDOW chain AS (ORDER BY l.entry_no)
+    ) AS e;
+    IF v_created AND v_entries.number = 0 THEN
+        PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+    ELSIF NOT v_entries.whole THEN
+        PERFORM refuse('LOYALTY_LEDGER_DAMAGED');
+    END IF;
+
+    old_balance := v_old.current_balance;
+    new_balance := v_entries.balance;
+    drift_detected := v_created
+        OR v_old.current_balance <> v_entries.balance OR v_old.entry_count <> v_entries.number;
+    IF drift_detected THEN
+        UPDATE player_loyalty AS b
+        SET current_balance = v_entries.balance,
+            entry_count = v_entries.number,
+            updated_at = now()
+        WHERE b.casino_id = p_casino_id AND b.player_id = p_player_id;
+    END IF;
+    PERFORM write_audit(p_casino_id, 'ledger', 'reconcile', jsonb_build_object(
+        'player_id', p_player_id,
+        'old_balance', v_old.current_balance, 'new_balance', v_entries.balance,
+        'old_entry_count', v_old.entry_count, 'new_entry_count', v_entries.number,
+        'cache_was_missing', v_created, 'drift_detected', drift_detected
+    ));
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: rpc_redeem(uuid, uuid, bigint, uuid, text, uuid, boolean, uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_redeem(p_casino_id uuid, p_player_id uuid, p_points bigint, p_issued_by_staff_id uuid, p_note text, p_idempotency_key uuid, p_allow_overdraw boolean DEFAULT false, p_reward_id uuid DEFAULT NULL::uuid, p_reference text DEFAULT NULL::text) RETURNS TABLE(ledger_id uuid, points_delta bigint, balance_before bigint, balance_after bigint, overdraw_applied boolean, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+    v_hash bytea := loyalty_request_hash(
+        'redeem', p_casino_id::text, p_player_id::text, p_points::text,
+        p_issued_by_staff_id::text, p_note, coalesce(p_allow_overdraw, false)::text,
+        p_reward_id::text, p_reference
+    );
+    v_before bigint;
+    v_refusal text;
+BEGIN
+    PERFORM require_request(p_casino_id, 'redeem', p_issued_by_staff_id, p_idempotency_key);
+    PERFORM require_points(p_points, p_points > 0, p_note);
+    v_entry := begin_entry(p_casino_id, p_player_id, p_idempotency_key, v_hash);
+    is_existing := v_entry.id IS NOT NULL;
+    IF NOT is_existing THEN
+        v_before := (SELECT n.balance_after FROM newest_entry(p_casino_id, p_player_id) AS n);
+        v_refusal := redemption_refusal(
+            p_casino_id, p_points, v_before - p_points, p_allow_overdraw
+        );
+        IF v_refusal IS NOT NULL THEN
+            PERFORM refuse(v_refusal);
+        END IF;
+        v_entry.casino_id := p_casino_id;
+        v_entry.player_id := p_player_id;
+        v_entry.points_delta := -p_points;
+        v_entry.reason := 'redeem';
+        v_entry.staff_id := p_issued_by_staff_id;
+        v_entry.idempotency_key := p_idempotency_key;
+        v_entry.payload_hash := v_hash;
+        v_entry.note := p_note;
+        v_entry.metadata := jsonb_build_object(
+            'reward_id', p_reward_id,
+            'reference', p_reference,
+            'overdraw', CASE WHEN v_before < p_points THEN jsonb_build_object(
+                'approved_by', p_issued_by_staff_id,
+                'points', p_points - greatest(v_before, 0),
+                'cap', (
+                    SELECT r.max_overdraw_points_per_redeem
+                    FROM casino_rules AS r WHERE r.casino_id = p_casino_id
+                )
+            ) END
+        );
+        v_entry := post_entry(v_entry);
+    END IF;
+
+    ledger_id := v_entry.id;
+    points_delta := v_entry.points_delta;
+    balance_before := v_entry.balance_after - v_entry.points_delta;
+    balance_after := v_entry.balance_after;
+    overdraw_applied := v_entry.metadata ? 'overdraw';
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: rpc_reverse_ledger_entry(uuid, uuid, uuid, text, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rpc_reverse_ledger_entry(p_casino_id uuid, p_ledger_id uuid, p_reversed_by_staff_id uuid, p_note text, p_idempotency_key uuid) RETURNS TABLE(ledger_id uuid, points_delta bigint, balance_after bigint, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reversed loyalty_ledger;
+    v_entry loyalty_ledger;
+    v_hash bytea := loyalty_request_hash(
+        'reversal', p_casino_id::text, p_ledger_id::text, p_reversed_by_staff_id::text, p_note
+    );
+BEGIN
+    PERFORM require_request(p_casino_id, 'reversal', p_reversed_by_staff_id, p_idempotency_key);
+    IF is_blank(p_note) THEN
+        PERFORM refuse('LOYALTY_NOTE_REQUIRED');
+    END IF;
+    -- entries never change: whose it is may be read before the player is locked
+    SELECT * INTO v_reversed
+    FROM loyalty_ledger AS l WHERE l.casino_id = p_casino_id AND l.id = p_ledger_id;
+    IF NOT FOUND THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+        PERFORM refuse('LOYALTY_ENTRY_NOT_FOUND');
+    END IF;
+    v_entry := begin_entry(p_casino_id, v_reversed.player_id, p_idempotency_key, v_hash);
+    IF v_entry.id IS NULL THEN
+        v_entry := reversal_of(p_casino_id, p_ledger_id);
+    END IF;
+
+    is_existing := v_entry.id IS NOT NULL;
+    IF is_existing AND v_entry.payload_hash <> v_hash THEN
+        PERFORM refuse('LOYALTY_ALREADY_REVERSED', format('by entry %s', v_entry.id));
+    ELSIF v_reversed.reason = 'reversal' THEN
+        PERFORM refuse('LOYALTY_NOT_REVERSIBLE');
+    END IF;
+    IF NOT is_existing THEN
+        v_entry.casino_id := p_casino_id;
+        v_entry.player_id := v_reversed.player_id;
+        v_entry.points_delta := -v_reversed.points_delta;
+        v_entry.reason := 'reversal';
+        v_entry.rating_slip_id := v_reversed.rating_slip_id;
+        v_entry.visit_id := v_reversed.visit_id;
+        v_entry.staff_id := p_reversed_by_staff_id;
+        v_entry.campaign_id := v_reversed.campaign_id;
+        v_entry.reversed_ledger_id := p_ledger_id;
+        v_entry.idempotency_key := p_idempotency_key;
+        v_entry.payload_hash := v_hash;
+        v_entry.note := p_note;
+        v_entry := post_entry(v_entry);
+    END IF;
+    ledger_id := v_entry.id;
+    points_delta := v_entry.points_delta;
+    balance_after := v_entry.balance_after;
+    RETURN NEXT;
+END
+$$;
+
+
+--
 -- Name: service_scope(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1289,6 +2506,80 @@ CREATE FUNCTION public.service_scope() RETURNS uuid[]
             OR pg_has_role(session_user, 'loyalty_operator', 'USAGE')
         THEN nullif(current_setting('app.casino_ids', true), '')::uuid[]
     END
+$$;
+
+
+--
+-- Name: set_casino_settings(uuid, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.set_casino_settings(p_casino_id uuid, p_settings jsonb) RETURNS TABLE(settings_before jsonb, settings_after jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_before jsonb;
+    v_after jsonb;
+    v_new casino_settings;
+    v_wrong text;
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['operator']);
+    IF NOT EXISTS (SELECT FROM casino AS c WHERE c.id = p_casino_id) THEN
+        PERFORM refuse('LOYALTY_CASINO_UNKNOWN', format('casino %s', p_casino_id));
+    END IF;
+    v_wrong := wrong_casino_setting(p_settings);
+    IF v_wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_wrong USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    INSERT INTO casino_settings (casino_id) VALUES (p_casino_id) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT v_new
+    FROM casino_settings AS s WHERE s.casino_id = p_casino_id FOR UPDATE;
+    v_before := to_jsonb(v_new);
+    v_new := jsonb_populate_record(v_new, p_settings);
+    v_after := to_jsonb(v_new);
+    UPDATE casino_settings AS s
+    SET max_overdraw_points_per_redeem = v_new.max_overdraw_points_per_redeem,
+        max_redeem_points_per_txn = v_new.max_redeem_points_per_txn,
+        accrual_enabled = v_new.accrual_enabled,
+        timezone = v_new.timezone,
+        gaming_day_start = v_new.gaming_day_start,
+        updated_at = now()
+    WHERE s.casino_id = p_casino_id;
+
+    SELECT coalesce(jsonb_object_agg(b.key, b.value), '{}'),
+        coalesce(jsonb_object_agg(b.key, v_after -> b.key), '{}')
+    INTO settings_before, settings_after
+    FROM jsonb_each(v_before) AS b
+    WHERE b.value IS DISTINCT FROM v_after -> b.key;
+    PERFORM write_audit(p_casino_id, 'casino', 'set', jsonb_build_object(
+        'before', settings_before, 'after', settings_after
+    ));
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: set_rls_context(uuid, uuid, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.set_rls_context(p_actor_id uuid, p_casino_id uuid, p_staff_role text, p_correlation_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT pg_has_role(session_user, 'loyalty_staff', 'USAGE') THEN
+        PERFORM refuse('LOYALTY_FORBIDDEN', 'allowed: the gateway of the staff');
+    END IF;
+    PERFORM set_config('app.actor_id', coalesce(p_actor_id::text, ''), true);
+    PERFORM set_config('app.casino_id', coalesce(p_casino_id::text, ''), true);
+    PERFORM set_config('app.staff_role', coalesce(p_staff_role, ''), true);
+    PERFORM set_config('app.correlation_id', coalesce(p_correlation_id, ''), true);
+    IF (SELECT c.actor_id FROM staff_context() AS c) IS NULL THEN
+        PERFORM refuse('LOYALTY_STAFF_UNKNOWN');
+    END IF;
+END
 $$;
 
 
@@ -1311,50 +2602,64 @@ $$;
 
 
 --
--- Name: loyalty_ledger; Type: TABLE; Schema: public; Owner: -
+-- Name: staff_casino(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE TABLE public.loyalty_ledger (
-    casino_id uuid NOT NULL,
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    player_id uuid NOT NULL,
-    entry_no bigint NOT NULL,
-    points_delta bigint NOT NULL,
-    balance_after bigint NOT NULL,
-    reason public.loyalty_reason NOT NULL,
-    rating_slip_id uuid,
-    visit_id uuid,
-    staff_id uuid,
-    campaign_id text,
-    reversed_ledger_id uuid,
-    source_kind text,
-    source_id uuid,
-    idempotency_key uuid NOT NULL,
-    payload_hash bytea NOT NULL,
-    note text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    gaming_day date,
-    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT loyalty_ledger_balance_after_in_range CHECK (((balance_after >= '-1000000000000'::bigint) AND (balance_after <= '1000000000000'::bigint))),
-    CONSTRAINT loyalty_ledger_entry_no_positive CHECK ((entry_no >= 1)),
-    CONSTRAINT loyalty_ledger_payload_hash_is_sha256 CHECK ((octet_length(payload_hash) = 32)),
-    CONSTRAINT loyalty_ledger_person_explains CHECK (((reason = ANY (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((COALESCE(btrim(note), ''::text) <> ''::text) AND (staff_id IS NOT NULL)))),
-    CONSTRAINT loyalty_ledger_points_delta_in_range CHECK (((points_delta >= '-1000000000000'::bigint) AND (points_delta <= '1000000000000'::bigint))),
-    CONSTRAINT loyalty_ledger_promotion_names_campaign CHECK (((reason <> 'promotion'::public.loyalty_reason) OR (COALESCE(btrim(campaign_id), ''::text) <> ''::text))),
-    CONSTRAINT loyalty_ledger_reversal_names_entry CHECK (((reason = 'reversal'::public.loyalty_reason) = (reversed_ledger_id IS NOT NULL))),
-    CONSTRAINT loyalty_ledger_sign_fits_reason CHECK (
-CASE reason
-    WHEN 'base_accrual'::public.loyalty_reason THEN (points_delta >= 0)
-    WHEN 'promotion'::public.loyalty_reason THEN (points_delta >= 0)
-    WHEN 'redeem'::public.loyalty_reason THEN (points_delta < 0)
-    WHEN 'manual_reward'::public.loyalty_reason THEN (points_delta > 0)
-    ELSE true
-END),
-    CONSTRAINT loyalty_ledger_slip_is_source CHECK (((reason <> ALL (ARRAY['base_accrual'::public.loyalty_reason, 'promotion'::public.loyalty_reason])) OR ((source_kind IS NOT NULL) AND (source_kind = 'rating_slip'::text) AND (source_id IS NOT NULL) AND (rating_slip_id IS NOT NULL) AND (source_id = rating_slip_id))))
-);
+CREATE FUNCTION public.staff_casino(p_action text) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.casino_id FROM staff_context() AS c WHERE c.staff_role = ANY (roles_allowed(p_action))
+$$;
 
-ALTER TABLE ONLY public.loyalty_ledger FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: staff_context(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.staff_context(OUT casino_id uuid, OUT actor_id uuid, OUT staff_role text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_claimed record := claimed_staff();
+BEGIN
+    IF v_claimed.actor_id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT s.casino_id, s.id, s.role INTO casino_id, actor_id, staff_role
+    FROM staff AS s
+    WHERE s.casino_id = v_claimed.casino_id
+        AND s.id = v_claimed.actor_id
+        AND s.role = v_claimed.staff_role
+        AND s.status = 'active';
+END
+$$;
+
+
+--
+-- Name: write_audit(uuid, text, text, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.write_audit(p_casino_id uuid, p_domain text, p_action text, p_details jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO audit_log (
+        casino_id, domain, action, actor_id, actor_name, correlation_id, details
+    )
+    VALUES (
+        p_casino_id, p_domain, p_action,
+        (SELECT c.actor_id FROM staff_context() AS c),
+        coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
+        nullif(current_setting('app.correlation_id', true), ''),
+        p_details || jsonb_strip_nulls(jsonb_build_object(
+            'reason', nullif(current_setting('app.reason', true), '')
+        ))
+    );
+END
+$$;
 
 
 --
@@ -1405,18 +2710,26 @@ BEGIN
         USING ERRCODE = 'unique_violation', TABLE = 'rating_slip', CONSTRAINT = 'rating_slip_pkey';
     END IF;
 
+    -- a player is known from any slip, also from one that earns nothing
     INSERT INTO player (id)
-    SELECT DISTINCT e.player_id FROM unnest(p_entries) AS e ORDER BY e.player_id
+    SELECT k.player_id
+    FROM (
+        SELECT e.player_id FROM unnest(p_entries) AS e
+        UNION
+        SELECT i.player_id FROM unnest(p_slips) AS i WHERE i.player_id IS NOT NULL
+    ) AS k
+    ORDER BY k.player_id
     ON CONFLICT DO NOTHING;
 
     INSERT INTO loyalty_ledger (
         casino_id, id, player_id, entry_no, points_delta, balance_after, reason, rating_slip_id,
-        visit_id, source_kind, source_id, idempotency_key, payload_hash, metadata, gaming_day,
-        occurred_at
+        visit_id, staff_id, source_kind, source_id, idempotency_key, payload_hash, metadata,
+        gaming_day, occurred_at
     )
     SELECT e.casino_id, e.id, e.player_id, e.entry_no, e.points_delta, e.balance_after,
-        'base_accrual', e.rating_slip_id, e.visit_id, 'rating_slip', e.rating_slip_id,
-        e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day, e.occurred_at
+        'base_accrual', e.rating_slip_id, e.visit_id, e.staff_id, 'rating_slip',
+        e.rating_slip_id, e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day,
+        e.occurred_at
     FROM unnest(p_entries) AS e;
 
     -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
@@ -1439,6 +2752,49 @@ BEGIN
     END LOOP;
 END
 $$;
+
+
+--
+-- Name: wrong_casino_setting(jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.wrong_casino_setting(p_settings jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    IF jsonb_typeof(p_settings) IS DISTINCT FROM 'object' OR p_settings = '{}' THEN
+        RETURN 'settings are a JSON object of at least one name and value';
+    END IF;
+    RETURN (
+        SELECT CASE
+            WHEN s.name NOT IN (
+                'max_overdraw_points_per_redeem', 'max_redeem_points_per_txn', 'accrual_enabled',
+                'timezone', 'gaming_day_start'
+            ) THEN format(
+                'setting "%s" is not known; known are max_overdraw_points_per_redeem,'
+                ' max_redeem_points_per_txn, accrual_enabled, timezone, gaming_day_start', s.name
+            )
+            WHEN s.name LIKE 'max%' AND s.value IS NOT NULL
+                AND NOT (s.value ~ '^[0-9]{1,13}$' AND left(s.value, 13)::numeric <= 1000000000000)
+                THEN format(
+                    '%s is a whole number from 0 to 1000000000000, or null for no cap', s.name
+                )
+            WHEN s.name = 'accrual_enabled' AND NOT coalesce(s.value IN ('true', 'false'), false)
+                THEN 'accrual_enabled is true or false'
+            WHEN s.name = 'timezone' AND NOT EXISTS (
+                SELECT FROM pg_timezone_names AS z WHERE z.name = s.value
+            ) THEN 'timezone is an IANA name known to the database, as Europe/Vienna'
+            WHEN s.name = 'gaming_day_start'
+                AND NOT coalesce(s.value ~ '^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$', false)
+                THEN 'gaming_day_start is a time from 00:00 to 23:59, as 06:00'
+        END AS wrong
+        FROM jsonb_each_text(p_settings) AS s (name, value)
+        ORDER BY 1 NULLS LAST
+        LIMIT 1
+    );
+END
+$_$;
 
 
 --
@@ -1496,8 +2852,8 @@ ALTER TABLE ONLY public.casino FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.casino_settings (
     casino_id uuid NOT NULL,
-    max_overdraw_points_per_redeem bigint DEFAULT 5000 NOT NULL,
-    max_redeem_points_per_txn bigint DEFAULT 20000 NOT NULL,
+    max_overdraw_points_per_redeem bigint DEFAULT 5000,
+    max_redeem_points_per_txn bigint DEFAULT 20000,
     accrual_enabled boolean DEFAULT true NOT NULL,
     timezone text DEFAULT 'UTC'::text NOT NULL,
     gaming_day_start time without time zone DEFAULT '06:00:00'::time without time zone NOT NULL,
@@ -1516,8 +2872,14 @@ ALTER TABLE ONLY public.casino_settings FORCE ROW LEVEL SECURITY;
 
 CREATE VIEW public.casino_rules WITH (security_invoker='true') AS
  SELECT c.id AS casino_id,
-    COALESCE(s.max_overdraw_points_per_redeem, (5000)::bigint) AS max_overdraw_points_per_redeem,
-    COALESCE(s.max_redeem_points_per_txn, (20000)::bigint) AS max_redeem_points_per_txn,
+        CASE
+            WHEN (s.casino_id IS NULL) THEN (5000)::bigint
+            ELSE s.max_overdraw_points_per_redeem
+        END AS max_overdraw_points_per_redeem,
+        CASE
+            WHEN (s.casino_id IS NULL) THEN (20000)::bigint
+            ELSE s.max_redeem_points_per_txn
+        END AS max_redeem_points_per_txn,
     COALESCE(s.accrual_enabled, true) AS accrual_enabled,
     COALESCE(s.timezone, 'UTC'::text) AS timezone,
     COALESCE(s.gaming_day_start, '06:00:00'::time without time zone) AS gaming_day_start
@@ -1820,6 +3182,27 @@ CREATE UNIQUE INDEX loyalty_ledger_idempotency_key_once ON public.loyalty_ledger
 
 
 --
+-- Name: loyalty_ledger_of_reason; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX loyalty_ledger_of_reason ON public.loyalty_ledger USING btree (casino_id, player_id, reason, entry_no) WHERE (reason <> 'base_accrual'::public.loyalty_reason);
+
+
+--
+-- Name: loyalty_ledger_of_time; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX loyalty_ledger_of_time ON public.loyalty_ledger USING btree (casino_id, player_id, occurred_at, entry_no);
+
+
+--
+-- Name: loyalty_ledger_of_visit; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX loyalty_ledger_of_visit ON public.loyalty_ledger USING btree (casino_id, visit_id, entry_no) WHERE (visit_id IS NOT NULL);
+
+
+--
 -- Name: loyalty_ledger_promotion_once; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1886,6 +3269,15 @@ ALTER TABLE public.loyalty_ledger ENABLE ALWAYS TRIGGER loyalty_ledger_continues
 
 
 --
+-- Name: loyalty_ledger loyalty_ledger_keeps_rules; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER loyalty_ledger_keeps_rules AFTER INSERT ON public.loyalty_ledger REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION public.check_ledger_rules();
+
+ALTER TABLE public.loyalty_ledger ENABLE ALWAYS TRIGGER loyalty_ledger_keeps_rules;
+
+
+--
 -- Name: casino_settings casino_settings_casino_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1945,6 +3337,14 @@ CREATE POLICY audit_log_readonly_reads ON public.audit_log FOR SELECT TO loyalty
 
 
 --
+-- Name: audit_log audit_log_staff_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_log_staff_adds ON public.audit_log FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK (((casino_id = ( SELECT public.staff_casino('reconcile'::text) AS staff_casino)) AND (actor_id = ( SELECT c.actor_id
+   FROM public.staff_context() c(casino_id, actor_id, staff_role)))));
+
+
+--
 -- Name: casino; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -1978,6 +3378,13 @@ CREATE POLICY casino_settings_operator_adds ON public.casino_settings FOR INSERT
 
 
 --
+-- Name: casino_settings casino_settings_operator_changes; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_settings_operator_changes ON public.casino_settings FOR UPDATE TO loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
 -- Name: casino_settings casino_settings_readonly_reads; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -1989,6 +3396,20 @@ CREATE POLICY casino_settings_readonly_reads ON public.casino_settings FOR SELEC
 --
 
 CREATE POLICY casino_settings_service_reads ON public.casino_settings FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: casino_settings casino_settings_staff_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_settings_staff_reads ON public.casino_settings FOR SELECT TO loyalty_staff, loyalty_postgrest USING ((casino_id = ( SELECT public.staff_casino('read'::text) AS staff_casino)));
+
+
+--
+-- Name: casino casino_staff_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY casino_staff_reads ON public.casino FOR SELECT TO loyalty_staff, loyalty_postgrest USING ((id = ( SELECT public.staff_casino('read'::text) AS staff_casino)));
 
 
 --
@@ -2012,6 +3433,22 @@ CREATE POLICY loyalty_ledger_service_reads ON public.loyalty_ledger FOR SELECT T
 
 
 --
+-- Name: loyalty_ledger loyalty_ledger_staff_posts; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY loyalty_ledger_staff_posts ON public.loyalty_ledger FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK (((casino_id = ( SELECT c.casino_id
+   FROM public.staff_context() c(casino_id, actor_id, staff_role))) AND (staff_id = ( SELECT c.actor_id
+   FROM public.staff_context() c(casino_id, actor_id, staff_role))) AND (reason = ANY (( SELECT public.postable_reasons() AS postable_reasons)::public.loyalty_reason[]))));
+
+
+--
+-- Name: loyalty_ledger loyalty_ledger_staff_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY loyalty_ledger_staff_reads ON public.loyalty_ledger FOR SELECT TO loyalty_staff, loyalty_postgrest USING ((casino_id = ( SELECT public.staff_casino('read'::text) AS staff_casino)));
+
+
+--
 -- Name: loyalty_ledger loyalty_ledger_worker_posts; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2031,6 +3468,22 @@ ALTER TABLE public.player ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.player_loyalty ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: player_loyalty player_loyalty_operator_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_operator_adds ON public.player_loyalty FOR INSERT TO loyalty_operator WITH CHECK (((current_balance = 0) AND (entry_count = 0) AND (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+
+
+--
+-- Name: player_loyalty player_loyalty_operator_repairs; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_operator_repairs ON public.player_loyalty FOR UPDATE TO loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))) WITH CHECK (((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])) AND ((current_balance, entry_count) = ( SELECT n.balance_after,
+    n.entry_no
+   FROM public.newest_entry(player_loyalty.casino_id, player_loyalty.player_id) n(entry_no, balance_after)))));
+
+
+--
 -- Name: player_loyalty player_loyalty_readonly_reads; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2042,6 +3495,34 @@ CREATE POLICY player_loyalty_readonly_reads ON public.player_loyalty FOR SELECT 
 --
 
 CREATE POLICY player_loyalty_service_reads ON public.player_loyalty FOR SELECT TO loyalty_worker, loyalty_operator USING ((casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])));
+
+
+--
+-- Name: player_loyalty player_loyalty_staff_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_staff_adds ON public.player_loyalty FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK ((casino_id = ( SELECT public.staff_casino('redeem'::text) AS staff_casino)));
+
+
+--
+-- Name: player_loyalty player_loyalty_staff_moves; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_staff_moves ON public.player_loyalty FOR UPDATE TO loyalty_staff, loyalty_postgrest USING ((casino_id = ( SELECT public.staff_casino('redeem'::text) AS staff_casino)));
+
+
+--
+-- Name: player_loyalty player_loyalty_staff_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_staff_reads ON public.player_loyalty FOR SELECT TO loyalty_staff, loyalty_postgrest USING ((casino_id = ( SELECT public.staff_casino('read'::text) AS staff_casino)));
+
+
+--
+-- Name: player_loyalty player_loyalty_staff_removes_unused; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_loyalty_staff_removes_unused ON public.player_loyalty FOR DELETE TO loyalty_staff, loyalty_postgrest USING (((entry_count = 0) AND (current_balance = 0) AND (casino_id = ( SELECT public.staff_casino('redeem'::text) AS staff_casino))));
 
 
 --
@@ -2073,6 +3554,13 @@ CREATE POLICY player_readonly_reads ON public.player FOR SELECT TO loyalty_reado
 
 
 --
+-- Name: player player_staff_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY player_staff_adds ON public.player FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK ((( SELECT public.staff_casino('base_accrual'::text) AS staff_casino) IS NOT NULL));
+
+
+--
 -- Name: player player_worker_adds; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2100,6 +3588,27 @@ CREATE POLICY rating_slip_service_reads ON public.rating_slip FOR SELECT TO loya
 
 
 --
+-- Name: rating_slip rating_slip_staff_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_staff_adds ON public.rating_slip FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK (((casino_id = ( SELECT public.staff_casino('base_accrual'::text) AS staff_casino)) AND (facts_hash IS NULL)));
+
+
+--
+-- Name: rating_slip rating_slip_staff_closes; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_staff_closes ON public.rating_slip FOR UPDATE TO loyalty_staff, loyalty_postgrest USING (((status = 'open'::text) AND (casino_id = ( SELECT public.staff_casino('base_accrual'::text) AS staff_casino)))) WITH CHECK (((status = 'closed'::text) AND (facts_hash IS NULL) AND (casino_id = ( SELECT public.staff_casino('base_accrual'::text) AS staff_casino))));
+
+
+--
+-- Name: rating_slip rating_slip_staff_reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rating_slip_staff_reads ON public.rating_slip FOR SELECT TO loyalty_staff, loyalty_postgrest USING ((casino_id = ( SELECT public.staff_casino('read'::text) AS staff_casino)));
+
+
+--
 -- Name: rating_slip rating_slip_worker_adds; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2124,6 +3633,15 @@ ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY staff_readonly_reads ON public.staff FOR SELECT TO loyalty_readonly USING (true);
+
+
+--
+-- Name: staff staff_sees_itself; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY staff_sees_itself ON public.staff FOR SELECT TO loyalty_staff, loyalty_postgrest USING (((casino_id = ( SELECT c.casino_id
+   FROM public.claimed_staff() c(casino_id, actor_id, staff_role))) AND (id = ( SELECT c.actor_id
+   FROM public.claimed_staff() c(casino_id, actor_id, staff_role)))));
 
 
 --

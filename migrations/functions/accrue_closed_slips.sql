@@ -16,6 +16,7 @@ CREATE OR REPLACE FUNCTION accrue_closed_slips(
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
+    v_actor_id uuid := (SELECT c.actor_id FROM staff_context() AS c); -- null for the service
     v_known uuid[];
     v_created player_loyalty[];
     v_slips rating_slip[] := '{}';
@@ -134,6 +135,7 @@ BEGIN
             v_entry.balance_after := v_balance[s.player_first];
             v_entry.rating_slip_id := v_slip.id;
             v_entry.visit_id := v_slip.visit_id;
+            v_entry.staff_id := v_actor_id;
             v_entry.idempotency_key := p_idempotency_keys[s.ordinal];
             v_entry.payload_hash := s.facts_hash;
             v_entry.metadata := jsonb_strip_nulls(jsonb_build_object(
@@ -151,4 +153,5 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION accrue_closed_slips(rating_slip[], uuid[], jsonb[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION accrue_closed_slips(rating_slip[], uuid[], jsonb[]) TO loyalty_worker;
+GRANT EXECUTE ON FUNCTION accrue_closed_slips(rating_slip[], uuid[], jsonb[])
+TO loyalty_worker, loyalty_staff, loyalty_postgrest;

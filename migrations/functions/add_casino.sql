@@ -45,13 +45,9 @@ BEGIN
     IF p_timezone IS NOT NULL THEN
         INSERT INTO casino_settings (casino_id, timezone) VALUES (p_casino_id, p_timezone);
     END IF;
-    INSERT INTO audit_log (casino_id, domain, action, actor_name, correlation_id, details)
-    VALUES (
-        p_casino_id, 'casino', 'add',
-        coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
-        nullif(current_setting('app.correlation_id', true), ''),
-        jsonb_build_object('name', p_name, 'timezone', coalesce(p_timezone, 'UTC'))
-    );
+    PERFORM write_audit(p_casino_id, 'casino', 'add', jsonb_build_object(
+        'name', p_name, 'timezone', coalesce(p_timezone, 'UTC')
+    ));
     RETURN v_added;
 END
 $$;

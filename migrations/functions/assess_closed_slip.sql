@@ -77,4 +77,4 @@ REVOKE ALL ON FUNCTION assess_closed_slip(
 ) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assess_closed_slip(
     text, uuid, numeric, timestamptz, timestamptz, bigint, jsonb
-) TO loyalty_worker;
+) TO loyalty_worker, loyalty_staff, loyalty_postgrest;

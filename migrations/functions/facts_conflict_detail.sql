@@ -46,4 +46,4 @@ REVOKE ALL ON FUNCTION facts_conflict_detail(
 ) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION facts_conflict_detail(
     rating_slip, bytea, bigint, rating_slip, bytea, bigint
-) TO loyalty_worker;
+) TO loyalty_worker, loyalty_staff, loyalty_postgrest;

@@ -44,4 +44,5 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION lock_player_balances(uuid[], uuid[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lock_player_balances(uuid[], uuid[]) TO loyalty_worker;
+GRANT EXECUTE ON FUNCTION lock_player_balances(uuid[], uuid[])
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator;

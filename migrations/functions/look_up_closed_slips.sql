@@ -114,4 +114,5 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION look_up_closed_slips(rating_slip[], uuid[], uuid[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION look_up_closed_slips(rating_slip[], uuid[], uuid[]) TO loyalty_worker;
+GRANT EXECUTE ON FUNCTION look_up_closed_slips(rating_slip[], uuid[], uuid[])
+TO loyalty_worker, loyalty_staff, loyalty_postgrest;

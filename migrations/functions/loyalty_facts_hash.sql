@@ -27,4 +27,4 @@ REVOKE ALL ON FUNCTION loyalty_facts_hash(
 ) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_facts_hash(
     uuid, uuid, uuid, uuid, text, numeric, bigint, timestamptz, jsonb
-) TO loyalty_worker, loyalty_operator, loyalty_readonly;
+) TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

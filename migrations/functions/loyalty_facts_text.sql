@@ -55,4 +55,4 @@ REVOKE ALL ON FUNCTION loyalty_facts_text(
 ) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_facts_text(
     uuid, uuid, uuid, uuid, text, numeric, bigint, timestamptz, jsonb
-) TO loyalty_worker, loyalty_operator, loyalty_readonly;
+) TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

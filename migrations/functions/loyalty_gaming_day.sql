@@ -13,4 +13,4 @@ $$;
 
 REVOKE ALL ON FUNCTION loyalty_gaming_day(timestamptz, text, time) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_gaming_day(timestamptz, text, time)
-TO loyalty_worker, loyalty_operator, loyalty_readonly;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

@@ -27,4 +27,4 @@ $$;
 
 REVOKE ALL ON FUNCTION loyalty_points_v1(numeric, numeric, numeric, bigint, numeric) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_points_v1(numeric, numeric, numeric, bigint, numeric)
-TO loyalty_worker, loyalty_operator, loyalty_readonly;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

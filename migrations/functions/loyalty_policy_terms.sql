@@ -61,4 +61,4 @@ $$;
 
 REVOKE ALL ON FUNCTION loyalty_policy_terms(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_policy_terms(jsonb)
-TO loyalty_worker, loyalty_operator, loyalty_readonly;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

@@ -12,4 +12,5 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION refuse(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION refuse(text, text) TO loyalty_worker, loyalty_operator, loyalty_readonly;
+GRANT EXECUTE ON FUNCTION refuse(text, text)
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

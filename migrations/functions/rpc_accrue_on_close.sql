@@ -15,7 +15,7 @@ DECLARE
     v_posted record;
     v_retry boolean := true;
 BEGIN
-    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['service']);
+    PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('base_accrual'));
     IF p_idempotency_key IS NULL THEN
         PERFORM refuse('LOYALTY_IDEMPOTENCY_REQUIRED');
     END IF;
@@ -61,4 +61,5 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION rpc_accrue_on_close(uuid, uuid, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rpc_accrue_on_close(uuid, uuid, uuid) TO loyalty_worker;
+GRANT EXECUTE ON FUNCTION rpc_accrue_on_close(uuid, uuid, uuid)
+TO loyalty_worker, loyalty_staff, loyalty_postgrest;

@@ -11,4 +11,5 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp 
 $$;
 
 REVOKE ALL ON FUNCTION service_scope() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION service_scope() TO loyalty_worker, loyalty_operator, loyalty_readonly;
+GRANT EXECUTE ON FUNCTION service_scope()
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

@@ -46,18 +46,26 @@ BEGIN
         USING ERRCODE = 'unique_violation', TABLE = 'rating_slip', CONSTRAINT = 'rating_slip_pkey';
     END IF;
 
+    -- a player is known from any slip, also from one that earns nothing
     INSERT INTO player (id)
-    SELECT DISTINCT e.player_id FROM unnest(p_entries) AS e ORDER BY e.player_id
+    SELECT k.player_id
+    FROM (
+        SELECT e.player_id FROM unnest(p_entries) AS e
+        UNION
+        SELECT i.player_id FROM unnest(p_slips) AS i WHERE i.player_id IS NOT NULL
+    ) AS k
+    ORDER BY k.player_id
     ON CONFLICT DO NOTHING;
 
     INSERT INTO loyalty_ledger (
         casino_id, id, player_id, entry_no, points_delta, balance_after, reason, rating_slip_id,
-        visit_id, source_kind, source_id, idempotency_key, payload_hash, metadata, gaming_day,
-        occurred_at
+        visit_id, staff_id, source_kind, source_id, idempotency_key, payload_hash, metadata,
+        gaming_day, occurred_at
     )
     SELECT e.casino_id, e.id, e.player_id, e.entry_no, e.points_delta, e.balance_after,
-        'base_accrual', e.rating_slip_id, e.visit_id, 'rating_slip', e.rating_slip_id,
-        e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day, e.occurred_at
+        'base_accrual', e.rating_slip_id, e.visit_id, e.staff_id, 'rating_slip',
+        e.rating_slip_id, e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day,
+        e.occurred_at
     FROM unnest(p_entries) AS e;
 
     -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
@@ -84,4 +92,4 @@ $$;
 REVOKE ALL ON FUNCTION write_closed_slips(rating_slip[], loyalty_ledger[], player_loyalty[])
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION write_closed_slips(rating_slip[], loyalty_ledger[], player_loyalty[])
-TO loyalty_worker;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest;
