@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aiokafka import AIOKafkaProducer
+
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.logins import DatabaseUrls
 from loyalty_worker.embedded.postgres import EmbeddedPostgres
 from parts.kafka import create_topic
-from parts.topics import end_offsets, publish, until_no_lag
+from parts.topics import end_offsets, publish, publisher, send, until_no_lag
 from parts.worker import WorkerProcess, running_worker, worker_environment
 from reckoning import assert_reckoning, reckon
 from slips import Message, SlipFactory, message
@@ -25,17 +27,18 @@ OUTAGE_SECONDS = 10
 async def traffic(kafka: str, messages: list[Message], chunk: int) -> AsyncIterator[None]:
     """Publish in chunks while the context lasts, and the rest at its end."""
 
-    async def trickle() -> None:
+    async def trickle(producer: AIOKafkaProducer) -> None:
         for first in range(0, len(messages), chunk):
-            await publish(kafka, TOPIC, messages[first : first + chunk])
+            await send(producer, TOPIC, messages[first : first + chunk])
             await asyncio.sleep(0.2)
 
-    running = asyncio.create_task(trickle())
-    try:
-        yield
-        await running
-    finally:
-        running.cancel()
+    async with publisher(kafka) as producer:
+        running = asyncio.create_task(trickle(producer))
+        try:
+            yield
+            await running
+        finally:
+            running.cancel()
 
 
 async def outage_of_postgres(worker: WorkerProcess, postgres: EmbeddedPostgres) -> None:

@@ -1,7 +1,8 @@
 """What is on a topic, and how far a group is, seen from outside the worker."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -10,17 +11,32 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorFor
 from slips import Message
 
 
-async def publish(kafka: str, topic: str, messages: Sequence[Message]) -> None:
-    """Publish in order, each acknowledged by the broker."""
+@asynccontextmanager
+async def publisher(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
+    """Give a started producer that repeats by itself what an outage swallowed."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5, max_request_size=2_000_000
     )
-    async with producer:
-        sent = [
-            await producer.send(topic, m.value, m.key, m.partition, headers=list(m.headers))
-            for m in messages
-        ]
-        await asyncio.gather(*sent)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def send(producer: AIOKafkaProducer, topic: str, messages: Sequence[Message]) -> None:
+    """Publish in order; return once the broker has acknowledged all."""
+    sent = [
+        await producer.send(topic, m.value, m.key, m.partition, headers=list(m.headers))
+        for m in messages
+    ]
+    await asyncio.gather(*sent)
+
+
+async def publish(kafka: str, topic: str, messages: Sequence[Message]) -> None:
+    """Publish in order, each acknowledged by the broker."""
+    async with publisher(kafka) as producer:
+        await send(producer, topic, messages)
 
 
 async def end_offsets(kafka: str, topic: str) -> dict[int, int]:

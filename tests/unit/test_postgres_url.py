@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from loyalty_worker.postgres_url import read_postgres_url
@@ -62,6 +62,7 @@ def test_an_unusable_url_is_refused_without_repeating_it(url: str) -> None:
 @example(word="pass@word")
 @example(word="12345678")
 def test_what_may_be_printed_never_holds_the_password(word: str) -> None:
+    assume(word not in "postgresql://user:********@host.example:5432/loyalty")
     try:
         url = read_postgres_url(f"postgresql://user:{word}@host.example:5432/loyalty")
     except ValueError:
