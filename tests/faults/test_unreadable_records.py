@@ -68,8 +68,13 @@ async def spoiled_partition_waits_and_its_neighbour_flows(
                 await asyncio.sleep(0.1)
             while await committed_offsets(kafka.bootstrap_servers, GROUP, TOPIC) != {1: 40}:
                 await asyncio.sleep(0.1)
+            while await worker.metric("loyalty_consumer_lag_seconds", partition="0") == 0:
+                await asyncio.sleep(0.1)
         assert worker.events(event)[0]["reason"] == reason
-        assert (await worker.probe("/readyz"))[0] == 503
+        status, text = await worker.probe("/readyz")
+        assert status == 503
+        assert "the broker does not answer" not in text
+        assert await worker.metric("loyalty_consumer_lag_records") == 1
         assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 40
         kafka.stop()
         segment.write_bytes(whole)

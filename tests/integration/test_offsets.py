@@ -4,6 +4,8 @@ import asyncio
 import uuid
 from pathlib import Path
 
+from aiokafka import AIOKafkaProducer
+
 from conftest import TopicFactory
 from integration.conftest import Casino
 from loyalty_worker.embedded.logins import DatabaseUrls
@@ -58,6 +60,21 @@ async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_
         await worker.until_ready()
     assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 70
     assert worker.events("partition_halted")[0]["reason"] == "LOYALTY_ACCRUAL_DISABLED"
+
+
+async def test_a_record_without_a_timestamp_is_as_old_as_its_lag_is_known(casino: Casino) -> None:
+    await disable_accrual(casino.database, casino.slips.casino_id)
+    record = message(casino.slips.event())
+    async with AIOKafkaProducer(bootstrap_servers=casino.kafka) as producer:
+        await producer.send_and_wait(
+            casino.topic, record.value, headers=list(record.headers), timestamp_ms=-1
+        )
+    async with asyncio.timeout(30):
+        while await casino.worker.metric("loyalty_consumer_lag_records") == 0:
+            await asyncio.sleep(0.1)
+        while (age := await casino.worker.metric("loyalty_consumer_lag_seconds")) == 0:
+            await asyncio.sleep(0.1)
+    assert age < 3600
 
 
 async def test_a_second_worker_takes_over_partitions_without_reading_a_record_twice(

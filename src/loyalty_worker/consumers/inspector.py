@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 
 from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports import Fault
@@ -48,11 +48,12 @@ class LogInspector:
         self._timeout = timeout_seconds
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
+        self._failures = 0
 
     async def bounds(self, at: PartitionId) -> Bounds:
         """Return the partition's bounds, as a reader of committed records sees them."""
         tp = TopicPartition(at.topic, at.partition)
-        async with self._lock, self._bounded():
+        async with self._turn():
             consumer = await self._open()
             beginnings = await consumer.beginning_offsets([tp])
             ends = await consumer.end_offsets([tp])
@@ -61,21 +62,27 @@ class LogInspector:
     async def ends(self, partitions: Collection[PartitionId]) -> dict[PartitionId, int]:
         """Return the end offset of each partition."""
         tps = {TopicPartition(at.topic, at.partition): at for at in partitions}
-        async with self._lock, self._bounded():
+        async with self._turn():
             ends = await (await self._open()).end_offsets(list(tps))
         return {tps[tp]: end for tp, end in ends.items()}
 
     async def first_record_from(self, at: PartitionId, offset: int) -> Record | None:
-        """Return the first readable record at or after `offset`; None where there is none."""
+        """Return the first record at or after `offset`; None where none is or none can be read."""
         tp = TopicPartition(at.topic, at.partition)
-        async with self._lock, self._bounded():
+        async with self._turn():
             consumer = await self._open()
             if offset >= (await consumer.end_offsets([tp]))[tp]:
                 return None
             consumer.assign([tp])
             consumer.seek(tp, offset)
-            fetched = await consumer.getmany(tp, timeout_ms=int(self._timeout * 500), max_records=1)
-            consumer.unsubscribe()
+            try:
+                fetched = await consumer.getmany(
+                    tp, timeout_ms=int(self._timeout * 500), max_records=1
+                )
+            except (CorruptRecordException, UnicodeDecodeError):
+                return None  # whoever consumes the partition meets the same record, and says so
+            finally:
+                consumer.unsubscribe()
         records = fetched.get(tp)
         return record_of(records[0]) if records else None
 
@@ -86,14 +93,24 @@ class LogInspector:
             await consumer.stop()
 
     @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[None]:
-        try:
-            with kafka_faults():
-                async with asyncio.timeout(self._timeout):
-                    yield
-        except Fault:
-            await self.close()
-            raise
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for the client, and bound its use.
+
+        Who waited while somebody else's turn failed fails as well, without another timeout: a
+        broker that is silent would otherwise hold up many partitions for many timeouts.
+        """
+        failures = self._failures
+        async with self._lock:
+            if self._failures != failures:
+                raise Fault("kafka_unreachable")
+            try:
+                with kafka_faults():
+                    async with asyncio.timeout(self._timeout):
+                        yield
+            except Fault:
+                self._failures += 1
+                await self.close()
+                raise
 
     async def _open(self) -> AIOKafkaConsumer:
         if self._consumer is None:

@@ -20,6 +20,7 @@ class LagSampler:
         self._inspector = inspector
         self._report = report
         self._interval = interval
+        self._lag_since: dict[PartitionId, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -40,6 +41,14 @@ class LagSampler:
             self._report.lag(at, ends[at], lag, await self._age(at, offset) if lag else 0.0)
 
     async def _age(self, at: PartitionId, offset: int) -> float:
-        """Return the age in seconds of the oldest uncommitted record, by the broker's clock."""
+        """Return the age in seconds of the oldest uncommitted record, by the broker's clock.
+
+        A record without a timestamp, or one that cannot be read, is as old as its lag is known.
+        """
+        now = time.time()
+        known = self._lag_since.get(at)
+        if known is None or known[0] != offset:
+            known = self._lag_since[at] = (offset, now)
         oldest = await self._inspector.first_record_from(at, offset)
-        return 0.0 if oldest is None else max(0.0, time.time() - oldest.timestamp_ms / 1000)
+        timestamp_ms = -1 if oldest is None else oldest.timestamp_ms
+        return max(0.0, now - (known[1] if timestamp_ms < 0 else timestamp_ms / 1000))
