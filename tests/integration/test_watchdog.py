@@ -1,10 +1,16 @@
 """A handler that hangs is noticed, though the client library would not mind."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
+from conftest import TopicFactory
 from loyalty_worker.application.batches import Batch, Posted, Verdict
 from loyalty_worker.consumers.decoder import SlipDecoder
 from loyalty_worker.consumers.group_report import GroupReport
@@ -55,27 +61,56 @@ class HangingHandler:
         return Posted((), 0)
 
 
-async def test_a_hanging_handler_turns_liveness_false_until_it_returns(
-    kafka: Part, topic: str, database: DatabaseUrls
-) -> None:
-    health = Health(limit_seconds=2)
+class CountedSemaphore(asyncio.Semaphore):
+    """Counts who asked for a turn."""
+
+    asked = 0
+
+    async def acquire(self) -> Literal[True]:
+        self.asked += 1
+        return await super().acquire()
+
+
+@dataclass
+class Consuming:
+    """A running consumer whose handler hangs; `clock` is added to the time that its probes see."""
+
+    topic: str
+    kafka: str
+    health: Health
+    handler: HangingHandler
+    turns: CountedSemaphore
+    clock: float = 0.0
+
+    async def publish(self, *partitions: int) -> None:
+        """Publish one record to each partition."""
+        await publish(self.kafka, self.topic, [Message(None, b"{}", (), p) for p in partitions])
+
+    async def until_live(self, *, live: bool) -> None:
+        """Wait until the probe says so."""
+        async with asyncio.timeout(30):
+            while self.health.live().ok is not live:
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def consuming(
+    kafka: str, topic: str, database: DatabaseUrls, batches_in_flight: int
+) -> AsyncIterator[Consuming]:
+    health = Health(2, lambda: time.monotonic() + running.clock)
+    running = Consuming(topic, kafka, health, HangingHandler(), CountedSemaphore(batches_in_flight))
     metrics = Metrics(topics=[topic], dead_letter_reasons=[], fault_reasons=[])
     report = GroupReport("watchdog", topic, health, metrics)
-    handler = HangingHandler()
     broker = KafkaBroker(
-        kafka.address,
-        logger=None,
-        apply_types=False,
-        consumer_only=True,
-        allow_auto_create_topics=False,
+        kafka, logger=None, apply_types=False, consumer_only=True, allow_auto_create_topics=False
     )
     inspector = LogInspector(
-        lambda: AIOKafkaConsumer(bootstrap_servers=kafka.address, enable_auto_commit=False), 5
+        lambda: AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False), 5
     )
     async with open_pool(database.worker, POOL) as pool:
         ledger = PostgresLedger(pool, 5, metrics.db_pool_acquire_seconds.observe)
         context = PartitionContext(
-            PartitionPositions(ledger, inspector, topic), LIMITS, asyncio.Semaphore(2)
+            PartitionPositions(ledger, inspector, topic), LIMITS, running.turns
         )
 
         def build(
@@ -90,7 +125,7 @@ async def test_a_hanging_handler_turns_liveness_false_until_it_returns(
             group=topic,
             loop=GroupSupervisor(build, report, 5, lambda _reason: None),
             decoder=SlipDecoder(),
-            post=handler,
+            post=running.handler,
             observe_stage=lambda _stage, _seconds: None,
             client_options={},
         )
@@ -98,16 +133,36 @@ async def test_a_hanging_handler_turns_liveness_false_until_it_returns(
         async with asyncio.timeout(30):
             while not health.ready().ok:
                 await asyncio.sleep(0.05)
-        assert health.live().ok
-        await publish(kafka.address, topic, [Message(None, b"{}")])
-        async with asyncio.timeout(30):
-            while health.live().ok:
-                await asyncio.sleep(0.05)
-        assert topic in health.live().reasons[0]
-        handler.let_go.set()
-        async with asyncio.timeout(30):
-            while not health.live().ok:
-                await asyncio.sleep(0.05)
+        yield running
+        running.handler.let_go.set()
         await broker.stop()
         await inspector.close()
-    assert health.live().ok
+
+
+async def test_a_hanging_handler_turns_liveness_false_until_it_returns(
+    kafka: Part, topic: str, database: DatabaseUrls
+) -> None:
+    async with consuming(kafka.address, topic, database, batches_in_flight=2) as running:
+        assert running.health.live().ok
+        await running.publish(0)
+        await running.until_live(live=False)
+        assert topic in running.health.live().reasons[0]
+        running.handler.let_go.set()
+        await running.until_live(live=True)
+    assert running.health.live().ok
+
+
+async def test_a_batch_that_waits_for_its_turn_does_not_count_as_hanging(
+    kafka: Part, create_topic: TopicFactory, database: DatabaseUrls
+) -> None:
+    topic = await create_topic(3)
+    async with consuming(kafka.address, topic, database, batches_in_flight=1) as running:
+        await running.publish(0, 1, 2)
+        async with asyncio.timeout(30):
+            while running.turns.asked < 3:
+                await asyncio.sleep(0.05)
+        running.clock = 60.0
+        stopped = [reason for reason in running.health.live().reasons if topic in reason]
+        assert len([reason for reason in stopped if reason.startswith("partition")]) == 1
+        running.handler.let_go.set()
+        await running.until_live(live=True)

@@ -29,6 +29,8 @@ from loyalty_worker.telemetry.metrics import Metrics
 # aiokafka's own idle check would evict a spare member without partitions, and is not enforced
 # after any exception inside a fetch; the supervisor's beats and /livez take its place.
 _NO_IDLE_CHECK_MS = 24 * 60 * 60 * 1000
+# aiokafka tries again, and says so, every 100 ms by default: 150 lines a second without a broker.
+CLIENT_RETRY_MS = 1_000
 _INSPECTOR_TIMEOUT_SECONDS = 5.0
 _INSPECTOR_FETCH_BYTES = 64 * 1024
 _LAG_INTERVAL_SECONDS = 2.0
@@ -44,6 +46,7 @@ def inspector_client(settings: Settings) -> AIOKafkaConsumer:
         group_id=None,
         enable_auto_commit=False,
         isolation_level="read_committed",
+        retry_backoff_ms=CLIENT_RETRY_MS,
         request_timeout_ms=int(_INSPECTOR_TIMEOUT_SECONDS * 1000),
         max_partition_fetch_bytes=_INSPECTOR_FETCH_BYTES,
         fetch_max_bytes=_INSPECTOR_FETCH_BYTES,

@@ -1,5 +1,6 @@
 """What must be there before the worker joins its group; waited for, said clearly, never assumed."""
 
+import asyncio
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import asyncpg
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 _KEY = "start"
+# A server that has gone silent is to be said sooner than its statements would time out.
+_DATABASE_CHECK_SECONDS = 5.0
 
 
 class NotYetError(Exception):
@@ -29,7 +32,10 @@ async def check_database(pool: asyncpg.Pool, migrations: MigrationFolder) -> Non
     """Raise `NotYetError` unless the database answers and its schema fits these migrations."""
     try:
         with faults():
-            async with pool.acquire() as connection:
+            async with (
+                asyncio.timeout(_DATABASE_CHECK_SECONDS),
+                pool.acquire(timeout=_DATABASE_CHECK_SECONDS) as connection,
+            ):
                 problem = await schema_problem(cast("Connection", connection), migrations)
     except Fault as fault:
         raise NotYetError(

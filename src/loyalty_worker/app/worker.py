@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiokafka.errors import KafkaError
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from loyalty_worker.app.accrual import AccrualConsumer, Telemetry, inspector_client
+from loyalty_worker.app.accrual import CLIENT_RETRY_MS, AccrualConsumer, Telemetry, inspector_client
 from loyalty_worker.app.asyncapi import asyncapi_document
 from loyalty_worker.app.startup import NotYetError, check_database, check_topics, retrying
 from loyalty_worker.database.ledger import PostgresLedger
@@ -28,6 +28,9 @@ from loyalty_worker.telemetry.metrics import Metrics
 
 _log = get_logger(__name__)
 _MONITOR_SECONDS = 2.0
+# How soon new partitions, and a topic that was created again, are noticed; by default 5 minutes,
+# in which the group would be idle and call itself ready.
+_METADATA_MAX_AGE_MS = 10_000
 EXIT_DONE = 0
 EXIT_UNEXPECTED = 1
 
@@ -56,6 +59,8 @@ class _Worker:
             security=broker_security(settings),
             client_id="loyalty-worker",
             request_timeout_ms=settings.kafka_request_timeout_ms,
+            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+            retry_backoff_ms=CLIENT_RETRY_MS,
             graceful_timeout=settings.graceful_timeout_seconds,
             consumer_only=True,
             allow_auto_create_topics=False,
@@ -71,7 +76,7 @@ class _Worker:
         try:
             await self._app.run()
         except KafkaError as error:
-            self._fail(f"kafka {type(error).__name__}")
+            self._fail("kafka_client_failed", error)
         _log.info("worker_stopped", status=self._status)
         return self._status
 
@@ -135,13 +140,15 @@ class _Worker:
             self._metrics.db_pool_connections.set(usage.idle, state="idle")
 
     def _notice_end(self, watch: "asyncio.Task[None]") -> None:
-        if not watch.cancelled() and watch.exception() is not None:
-            self._fail(f"watch_died {type(watch.exception()).__name__}")
+        error = None if watch.cancelled() else watch.exception()
+        if error is not None:
+            self._fail("watch_died", error)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, error: BaseException | None = None) -> None:
         _log.critical(
             "worker_fails",
             reason=reason,
+            exc_info=error,
             hint="nothing is lost: the process ends with status 1 and is to be started again",
         )
         self._status = EXIT_UNEXPECTED
@@ -163,8 +170,7 @@ class _Worker:
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])  # what it died of, if it did, was said by then
 
 
 def _database_url(settings: Settings) -> str:

@@ -150,12 +150,16 @@ class PartitionTask:
         await self._commit()
 
     async def _post(self, batch: Batch) -> None:
+        self._report.queued()
         async with self._in_flight:
+            self._report.polled()
             verdict = await self._consume(batch)
         match verdict:
             case Posted():
                 self._position = self._uncommitted = batch.end
                 self._report.posted(batch, verdict)
+                if batch.records:
+                    self._positions.remember(self._at, batch.generation, batch.records[0])
             case Misplaced(expected):
                 self._report.misplaced(batch, expected)
                 raise _NotInPlaceError

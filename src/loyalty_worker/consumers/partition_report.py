@@ -39,6 +39,10 @@ class PartitionReport:
         self._health.beat(self._key)
         self._metrics.consumer_last_poll_timestamp_seconds.set(time.time(), **self._where)
 
+    def queued(self) -> None:
+        """A batch waits for its turn; those before it are watched, each by its own beat."""
+        self._health.forget(self._key)
+
     def flowing(self) -> None:
         """Records are posted as they come."""
         former = self._group.states.get(self._at)

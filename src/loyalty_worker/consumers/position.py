@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from loyalty_worker.consumers.inspector import Bounds, LogInspector
-from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports import Ledger, NeedsPersonError, Progress
 from loyalty_worker.telemetry.logs import get_logger
 
@@ -24,6 +24,15 @@ class Start:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """A record that was read under `generation`: where it lies, and its hash."""
+
+    generation: int
+    offset: int
+    record_hash: bytes
+
+
 class PartitionPositions:
     """Finds starts for one consumer group."""
 
@@ -31,6 +40,7 @@ class PartitionPositions:
         self._ledger = ledger
         self._inspector = inspector
         self._group = group
+        self._witnesses: dict[PartitionId, _Witness] = {}
 
     async def find_start(
         self, at: PartitionId, committed: Callable[[], Awaitable[int | None]]
@@ -46,7 +56,7 @@ class PartitionPositions:
         bounds = await self._inspector.bounds(at)
         if progress is None:
             progress = await self._open(at, None, bounds)
-        elif await self._was_recreated(at, progress, bounds):
+        elif await self._is_another_log(at, progress, bounds):
             _log.warning(
                 "topic_recreated",
                 topic=at.topic,
@@ -77,18 +87,46 @@ class PartitionPositions:
             return False
         if progress.next_offset < position:
             return False
-        return not await self._was_recreated(at, progress, await self._inspector.bounds(at))
+        return not await self._is_another_log(at, progress, await self._inspector.bounds(at))
 
-    async def _was_recreated(self, at: PartitionId, progress: Progress, bounds: Bounds) -> bool:
+    def remember(self, at: PartitionId, generation: int, record: Record) -> None:
+        """Keep a record of a posted batch as a witness of the log, where there is none yet."""
+        witness = self._witnesses.get(at)
+        if witness is None or witness.generation != generation:
+            self._witnesses[at] = _Witness(generation, record.offset, record.fingerprint())
+
+    async def _is_another_log(self, at: PartitionId, progress: Progress, bounds: Bounds) -> bool:
+        """Say whether the topic was created again since `progress` was made.
+
+        The row alone cannot tell once a batch of the new topic was posted under the old position,
+        for its hash is then the new topic's. So a record from before is looked at as well.
+        """
         if bounds.end < progress.next_offset:
             return True
-        last = progress.last_record_offset
-        if last is None or last < bounds.beginning:
+        last = None
+        if progress.last_record_offset is not None and progress.last_record_hash is not None:
+            last = _Witness(
+                progress.generation, progress.last_record_offset, progress.last_record_hash
+            )
+        former = self._witnesses.get(at)
+        for witness in (last, former):
+            if (
+                witness is not None
+                and witness.generation == progress.generation
+                and await self._was_replaced(at, witness, bounds)
+            ):
+                return True
+        if last is not None:
+            self._witnesses[at] = last
+        return False
+
+    async def _was_replaced(self, at: PartitionId, witness: _Witness, bounds: Bounds) -> bool:
+        if witness.offset < bounds.beginning:
             return False
-        record = await self._inspector.first_record_from(at, last)
-        if record is None or record.offset != last:
-            return False  # compacted away: nothing to compare with
-        return record.fingerprint() != progress.last_record_hash
+        record = await self._inspector.first_record_from(at, witness.offset)
+        if record is None or record.offset != witness.offset:
+            return False  # compacted away, or not to be read: nothing to compare with
+        return record.fingerprint() != witness.record_hash
 
     async def _open(self, at: PartitionId, after: int | None, bounds: Bounds) -> Progress:
         progress = await self._ledger.open_generation(self._group, at, after, bounds.beginning)
