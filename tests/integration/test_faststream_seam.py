@@ -9,6 +9,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber, LogicSubscriber
+from structlog.testing import capture_logs
 
 from loyalty_worker.application.batches import Batch, Posted, Verdict
 from loyalty_worker.consumers.subscriber import Consume, PartitionedSubscriber, subscribe
@@ -107,15 +108,21 @@ async def test_a_batch_without_records_goes_through_as_well(kafka: Part, topic: 
     assert loop.verdicts == [Posted((), 0)]
 
 
-async def test_what_a_handler_raises_comes_back_as_no_verdict(kafka: Part, topic: str) -> None:
+async def test_what_a_handler_raises_is_said_and_comes_back_as_no_verdict(
+    kafka: Part, topic: str
+) -> None:
     loop = RecordingLoop(batch_with(b"x"))
     broker = broker_on(kafka.address)
     subscribed(broker, topic, loop, RuntimeError("for the test"))
-    await broker.start()
-    while not loop.verdicts:
-        await asyncio.sleep(0.01)
-    await broker.stop()
+    with capture_logs() as logs:
+        await broker.start()
+        while not loop.verdicts:
+            await asyncio.sleep(0.01)
+        await broker.stop()
     assert loop.verdicts == [None]
+    (said,) = [line for line in logs if line["event"] == "batch_handler_failed"]
+    assert (said["partition"], said["start"], said["end"]) == (0, 0, 1)
+    assert said["exc_info"]
 
 
 async def test_the_client_is_built_with_no_unsafe_default(kafka: Part, topic: str) -> None:

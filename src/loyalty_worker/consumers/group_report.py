@@ -62,9 +62,9 @@ class GroupReport:
             hint="check the group's and the topic's ACLs, and the broker's log",
         )
 
-    def task_died(self, name: str, error: str) -> None:
+    def task_died(self, name: str, error: BaseException | None) -> None:
         """A partition's task ended by a mistake of ours; it is started again."""
-        _log.error("partition_task_died", partition=name, error=error)
+        _log.error("partition_task_died", partition=name, exc_info=error)
 
     def drain_timed_out(self, name: str) -> None:
         """A batch took longer than the drain: not committed, so the next owner finds duplicates."""

@@ -11,7 +11,8 @@ The seam is `_run_consume_loop`, `get_log_context`, `stop` and an object without
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,7 +28,9 @@ from faststream.message import StreamMessage
 from loyalty_worker.application.batches import Batch, Verdict
 from loyalty_worker.domain.events import Decoded
 from loyalty_worker.ports import Decoder
+from loyalty_worker.telemetry.logs import get_logger
 
+_log = get_logger(__name__)
 Consume = Callable[[Batch], Awaitable[Verdict | None]]
 Post = Callable[[Batch, tuple[Decoded, ...]], Awaitable[Verdict]]
 ObserveStage = Callable[[str, float], None]
@@ -127,11 +130,29 @@ def subscribe(
     @subscriber
     async def handle(message: DecodedBatch) -> Verdict:
         started = time.monotonic()
-        verdict = await post(message.batch, message.decoded)
+        with _mistakes_said(message.batch):
+            verdict = await post(message.batch, message.decoded)
         observe_stage("database", time.monotonic() - started)
         return verdict
 
     return subscriber
+
+
+@contextmanager
+def _mistakes_said(batch: Batch) -> Iterator[None]:
+    """Say what failed and where: FastStream gives an exception to nobody, the verdict is None."""
+    try:
+        yield
+    except Exception:
+        _log.exception(
+            "batch_handler_failed",
+            topic=batch.at.topic,
+            partition=batch.at.partition,
+            start=batch.start,
+            end=batch.end,
+            hint="a mistake in the worker: nothing was committed, the batch is tried again",
+        )
+        raise
 
 
 def _batch_decoder(
@@ -140,7 +161,8 @@ def _batch_decoder(
     async def decode(message: StreamMessage[Any]) -> DecodedBatch:
         started = time.monotonic()
         batch: Batch = message.raw_message
-        decoded = tuple(decoder(record) for record in batch.records)
+        with _mistakes_said(batch):
+            decoded = tuple(decoder(record) for record in batch.records)
         observe_stage("decode", time.monotonic() - started)
         return DecodedBatch(batch, decoded)
 

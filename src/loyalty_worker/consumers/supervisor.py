@@ -110,6 +110,5 @@ def _is_beyond_help(consumer: AIOKafkaConsumer) -> bool:
     return bool(coordination.done() or fetching.done())
 
 
-def _cause(task: asyncio.Task[None]) -> str:
-    error = None if task.cancelled() else task.exception()
-    return type(error).__name__ if error else "ended"
+def _cause(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
