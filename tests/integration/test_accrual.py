@@ -2,6 +2,8 @@
 
 import json
 
+from aiokafka import AIOKafkaProducer
+
 from integration.conftest import Casino
 from parts.topics import committed_offsets, end_offsets
 from reckoning import assert_reckoning, reckon
@@ -75,3 +77,22 @@ async def test_good_records_around_every_kind_of_bad_one_post_and_each_bad_one_i
     assert {bytes(letter["key"]) for letter in letters} == {b"k"}
     assert await value_of(casino.database, "SELECT count(*) FROM loyalty_ledger") == 2 + len(bad)
     assert len(casino.worker.events("record_dead_lettered")) == len(bad)
+
+
+async def test_large_records_that_came_compressed_are_posted_in_several_batches(
+    casino: Casino,
+) -> None:
+    async with AIOKafkaProducer(
+        bootstrap_servers=casino.kafka,
+        compression_type="gzip",
+        max_batch_size=50_000_000,
+        max_request_size=50_000_000,
+    ) as producer:
+        batch = producer.create_batch()
+        for _ in range(250):
+            batch.append(key=None, value=b"a" * 100_000, timestamp=None)
+        await producer.send_batch(batch, casino.topic, partition=0)
+    await casino.settle()
+    assert await casino.worker.metric("loyalty_batch_records_sum") == 250
+    assert await casino.worker.metric("loyalty_batch_records_count") == 2
+    assert await value_of(casino.database, "SELECT count(*) FROM dead_letter") == 250

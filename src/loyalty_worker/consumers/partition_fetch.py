@@ -10,6 +10,10 @@ from loyalty_worker.consumers.inspector import record_of
 from loyalty_worker.domain.records import Record
 from loyalty_worker.ports import Fault, NeedsPersonError
 
+# A compressed megabyte can hold a gigabyte: a batch ends when it is so large, and looks so often.
+_FULL_BYTES = 16 * 1024 * 1024
+_CHUNK_RECORDS = 100
+
 _Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 
@@ -45,16 +49,21 @@ class PartitionFetcher:
         spent on filling the batch. Raises `Fault`, aiokafka's `KafkaError`, and
         `NeedsPersonError` for a record that aiokafka cannot read at all.
         """
-        records = await self._poll(self._max_records, self._idle_wait, position)
         loop = asyncio.get_running_loop()
-        linger_until = loop.time() + self._max_wait
-        while (
-            self._had_traffic
-            and 0 < len(records) < self._max_records
-            and (left := linger_until - loop.time()) > 0
-            and (more := await self._poll(self._max_records - len(records), left, position))
-        ):
-            records += more
+        records: list[_Raw] = []
+        size, wait, linger_until = 0, self._idle_wait, 0.0
+        while len(records) < self._max_records and size < _FULL_BYTES:
+            wanted = min(_CHUNK_RECORDS, self._max_records - len(records))
+            chunk = await self._poll(wanted, wait, position)
+            linger_until = linger_until or loop.time() + self._max_wait
+            records += chunk
+            size += sum(len(record.value or b"") for record in chunk)
+            if len(chunk) == wanted:
+                wait = 0.0  # there may be more already
+                continue
+            wait = linger_until - loop.time()
+            if not chunk or not self._had_traffic or wait <= 0:
+                break
         self._had_traffic = len(records) > 1
         return tuple(record_of(record) for record in records)
 
