@@ -1,26 +1,55 @@
 """What an operator's login does and reads: one function for each thing the command line shows."""
 
-from collections.abc import AsyncIterator, Collection
+import json
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import time
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from loyalty_worker.database.connection import connection
 
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
 _APPLICATION = "loyalty-cli"
+_RULES = (
+    "timezone, accrual_enabled, gaming_day_start, max_redeem_points_per_txn,"
+    " max_overdraw_points_per_redeem"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Casino:
-    """A provisioned casino and the rules that matter to its accruals."""
+class CasinoRules:
+    """The rules in force at a casino, settings or defaults; None is no cap, points are whole."""
+
+    timezone: str
+    accrual_enabled: bool
+    gaming_day_start: time
+    max_redeem_points_per_txn: int | None
+    max_overdraw_points_per_redeem: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Casino(CasinoRules):
+    """A provisioned casino and its rules."""
 
     casino_id: UUID
     name: str
     status: str
-    timezone: str
-    accrual_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """Settings that were changed, before and after, by name."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 @asynccontextmanager
@@ -56,14 +85,12 @@ async def operator_reading(
         yield opened
 
 
-async def set_scope(opened: asyncpg.Connection, casino_ids: Collection[UUID]) -> None:
+async def set_scope(opened: "Session", casino_ids: Collection[UUID]) -> None:
     """Scope the transaction to these casinos, under a correlation id of its own."""
     await opened.execute("SELECT set_service_context($1, $2)", sorted(casino_ids), f"cli-{uuid4()}")
 
 
-async def add_casino(
-    opened: asyncpg.Connection, casino_id: UUID, name: str, timezone: str | None
-) -> bool:
+async def add_casino(opened: "Session", casino_id: UUID, name: str, timezone: str | None) -> bool:
     """Provision a casino; False where it is there already with the same data.
 
     Other data is refused; a blank name or an unknown time zone is `InvalidParameterValueError`,
@@ -73,17 +100,43 @@ async def add_casino(
     return added
 
 
-async def list_casinos(opened: asyncpg.Connection) -> list[Casino]:
+async def list_casinos(opened: "Session") -> list[Casino]:
     """Return the casinos of the transaction's scope, by name."""
     rows = await opened.fetch(
-        "SELECT casino_id, name, status, timezone, accrual_enabled"
+        f"SELECT casino_id, name, status, {_RULES}"  # noqa: S608 - our column names
         " FROM casino JOIN casino_rules ON casino_rules.casino_id = casino.id"
         " WHERE id = ANY (service_scope()) ORDER BY name, id"
     )
     return [Casino(**dict(row)) for row in rows]
 
 
-async def casino_exists(opened: asyncpg.Connection, casino_id: UUID) -> bool:
+async def read_rules(opened: "Session", casino_id: UUID) -> CasinoRules | None:
+    """Return a casino's rules; None where nobody provisioned it."""
+    row = await opened.fetchrow(
+        f"SELECT {_RULES} FROM casino_rules WHERE casino_id = $1",  # noqa: S608 - our column names
+        casino_id,
+    )
+    return None if row is None else CasinoRules(**dict(row))
+
+
+async def set_casino_settings(
+    opened: "Session", casino_id: UUID, settings: Mapping[str, str | int | bool | None]
+) -> SettingsChange:
+    """Change a casino's settings, audited; those that stay as they are, are not returned.
+
+    An unknown name or a value that does not fit is `InvalidParameterValueError`, whose text is
+    the function's own.
+    """
+    row = await opened.fetchrow(
+        "SELECT settings_before, settings_after FROM set_casino_settings($1, $2)",
+        casino_id,
+        json.dumps(settings),
+    )
+    before, after = (json.loads(column) for column in row or ("{}", "{}"))
+    return SettingsChange(before, after)
+
+
+async def casino_exists(opened: "Session", casino_id: UUID) -> bool:
     """Whether a casino was provisioned."""
     found: bool = await opened.fetchval(
         "SELECT EXISTS (SELECT FROM casino WHERE id = $1)", casino_id
