@@ -59,7 +59,8 @@ async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_
         await until_no_lag(kafka.address, group, topic)
         await worker.until_ready()
     assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 70
-    assert worker.events("partition_halted")[0]["reason"] == "LOYALTY_ACCRUAL_DISABLED"
+    (said,) = worker.events("partition_halted")
+    assert said["reason"] == "LOYALTY_ACCRUAL_DISABLED"
 
 
 async def test_a_record_without_a_timestamp_is_as_old_as_its_lag_is_known(casino: Casino) -> None:

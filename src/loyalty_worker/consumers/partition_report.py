@@ -4,12 +4,10 @@ Codes, offsets and counts only; never a payload, an exception's text or a player
 """
 
 import time
-from datetime import UTC, datetime
 
-from loyalty_worker.application.batches import Batch, Posted, Settled
+from loyalty_worker.application.batches import Batch, Posted
 from loyalty_worker.consumers.group_report import GroupReport, PartitionState
-from loyalty_worker.domain.events import SlipClosed
-from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.consumers.record_report import report_settled
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Fault, NeedsPersonError
 from loyalty_worker.telemetry.logs import get_logger
@@ -27,6 +25,7 @@ class PartitionReport:
         self._at = at
         self._where: dict[str, str | int] = {"topic": at.topic, "partition": at.partition}
         self._key = f"partition {at}"
+        self._halted_for: str | None = None
         self._set(PartitionState.STARTING, "finding its start")
 
     def started(self, generation: int, offset: int) -> None:
@@ -48,6 +47,7 @@ class PartitionReport:
         former = self._group.states.get(self._at)
         if former is PartitionState.FLOWING:
             return
+        self._halted_for = None
         self._set(PartitionState.FLOWING, None)
         if former is not PartitionState.STARTING:
             _log.info("partition_flows_again", **self._where)
@@ -56,7 +56,11 @@ class PartitionReport:
         """The partition waits `seconds` before it tries again."""
         self._health.beat(self._key)
         if isinstance(error, NeedsPersonError):
+            known = self._halted_for == error.reason
+            self._halted_for = error.reason
             self._set(PartitionState.HALTED, error.reason)
+            if known:  # it was said; the probe and the metrics keep saying it
+                return
             _log.critical(
                 "partition_halted",
                 **self._where,
@@ -87,7 +91,7 @@ class PartitionReport:
         self._metrics.batch_records.observe(len(batch.records))
         self._metrics.consumer_redelivered_records.inc(verdict.redelivered)
         for settled in verdict.settled:
-            self._settled(settled, now)
+            report_settled(self._metrics, settled, now)
 
     def misplaced(self, batch: Batch, expected: int | None) -> None:
         """The database refused a range that does not join on to its position."""
@@ -127,32 +131,3 @@ class PartitionReport:
             self._health.release(self._key)
         else:
             self._health.hold(self._key, f"{state.value}: {reason}")
-
-    def _settled(self, settled: Settled, now: float) -> None:
-        record, outcome = settled.record, settled.outcome
-        self._metrics.events.inc(topic=record.topic, outcome=outcome.outcome.value, source="live")
-        if record.timestamp_ms >= 0:  # a producer may leave it out
-            self._metrics.record_to_commit_seconds.observe(
-                max(0.0, now - record.timestamp_ms / 1000), source="live"
-            )
-        event = settled.decoded
-        if isinstance(event, SlipClosed):
-            happened = event.event_time or event.closed_at
-            age = (datetime.fromtimestamp(now, UTC) - happened).total_seconds()
-            self._metrics.event_to_commit_seconds.observe(max(0.0, age), source="live")
-        if outcome.outcome is Outcome.ACCRUED:
-            self._metrics.points.inc(outcome.points, reason="base_accrual")
-        elif outcome.duplicate_by is not None:
-            self._metrics.duplicates.inc(by=outcome.duplicate_by.value)
-        elif outcome.outcome is Outcome.DEAD_LETTERED:
-            self._metrics.dead_letters.inc(topic=record.topic, reason=str(outcome.reason))
-            _log.warning(
-                "record_dead_lettered",
-                **self._where,
-                offset=record.offset,
-                reason=outcome.reason,
-                sqlstate=outcome.sqlstate,
-                event_id=None if event.identity is None else event.identity.id,
-                # a decoder's detail names places only; the database's may hold the slip's facts
-                detail=outcome.detail if outcome.sqlstate is None else "see the letter",
-            )

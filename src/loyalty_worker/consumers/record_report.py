@@ -1,0 +1,48 @@
+"""What is counted and logged for each record that was counted; codes and the event's id only."""
+
+from datetime import UTC, datetime
+
+from loyalty_worker.application.batches import Settled
+from loyalty_worker.domain.events import SlipClosed
+from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.telemetry.logs import get_logger
+from loyalty_worker.telemetry.metrics import Metrics
+
+_log = get_logger(__name__)
+
+
+def report_settled(metrics: Metrics, settled: Settled, now: float) -> None:
+    """Count one record, and log it where it is a dead letter; `now` in seconds since 1970."""
+    record, outcome = settled.record, settled.outcome
+    metrics.events.inc(topic=record.topic, outcome=outcome.outcome.value, source="live")
+    _observe_ages(metrics, settled, now)
+    if outcome.outcome is Outcome.ACCRUED:
+        metrics.points.inc(outcome.points, reason="base_accrual")
+    elif outcome.duplicate_by is not None:
+        metrics.duplicates.inc(by=outcome.duplicate_by.value)
+    elif outcome.outcome is Outcome.DEAD_LETTERED:
+        metrics.dead_letters.inc(topic=record.topic, reason=str(outcome.reason))
+        identity = settled.decoded.identity
+        _log.warning(
+            "record_dead_lettered",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=outcome.reason,
+            sqlstate=outcome.sqlstate,
+            event_id=None if identity is None else identity.id,
+            # a decoder's detail names places only; the database's may hold the slip's facts
+            detail=outcome.detail if outcome.sqlstate is None else "see the letter",
+        )
+
+
+def _observe_ages(metrics: Metrics, settled: Settled, now: float) -> None:
+    record, event = settled.record, settled.decoded
+    if record.timestamp_ms >= 0:  # a producer may leave it out
+        metrics.record_to_commit_seconds.observe(
+            max(0.0, now - record.timestamp_ms / 1000), source="live"
+        )
+    if isinstance(event, SlipClosed):
+        happened = event.event_time or event.closed_at
+        age = (datetime.fromtimestamp(now, UTC) - happened).total_seconds()
+        metrics.event_to_commit_seconds.observe(max(0.0, age), source="live")
