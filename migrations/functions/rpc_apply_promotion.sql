@@ -37,13 +37,16 @@ BEGIN
         PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
         PERFORM refuse_promotion_without_base(p_casino_id, p_rating_slip_id);
     END IF;
-    v_entry := begin_entry(p_casino_id, v_base.player_id, p_idempotency_key, v_hash);
-    IF v_entry.id IS NULL THEN
-        SELECT * INTO v_entry
-        FROM loyalty_ledger AS l
-        WHERE l.casino_id = p_casino_id AND l.source_kind = 'rating_slip'
-            AND l.source_id = p_rating_slip_id AND l.campaign_id = p_campaign_id
-            AND l.reason = 'promotion';
+    -- nothing is locked for an entry that is there: where a cached balance is missing, the row
+    -- that is created to be locked would stay without an entry of its own
+    v_entry := promotion_of(p_casino_id, p_rating_slip_id, p_campaign_id);
+    IF v_entry.id IS NOT NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+    ELSE
+        v_entry := begin_entry(p_casino_id, v_base.player_id, p_idempotency_key, v_hash);
+        IF v_entry.id IS NULL THEN
+            v_entry := promotion_of(p_casino_id, p_rating_slip_id, p_campaign_id);
+        END IF;
     END IF;
 
     is_existing := v_entry.id IS NOT NULL;

@@ -32,9 +32,16 @@ BEGIN
         PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
         PERFORM refuse('LOYALTY_ENTRY_NOT_FOUND');
     END IF;
-    v_entry := begin_entry(p_casino_id, v_reversed.player_id, p_idempotency_key, v_hash);
-    IF v_entry.id IS NULL THEN
-        v_entry := reversal_of(p_casino_id, p_ledger_id);
+    -- nothing is locked for an entry that is there: where a cached balance is missing, the row
+    -- that is created to be locked would stay without an entry of its own
+    v_entry := reversal_of(p_casino_id, p_ledger_id);
+    IF v_entry.id IS NOT NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+    ELSE
+        v_entry := begin_entry(p_casino_id, v_reversed.player_id, p_idempotency_key, v_hash);
+        IF v_entry.id IS NULL THEN
+            v_entry := reversal_of(p_casino_id, p_ledger_id);
+        END IF;
     END IF;
 
     is_existing := v_entry.id IS NOT NULL;
