@@ -1,6 +1,9 @@
-"""`loyalty casino add|list`."""
+"""`loyalty casino add|list|set`."""
 
 import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated
 from uuid import UUID
 
@@ -19,12 +22,18 @@ from loyalty_worker.cli.options import (
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
 from loyalty_worker.database.operator import (
     Casino,
+    CasinoRules,
+    SettingsChange,
     add_casino,
     list_casinos,
     operator_reading,
     operator_transaction,
+    set_casino_settings,
 )
 from loyalty_worker.settings import load_settings
+
+_RULES = [field.name for field in fields(CasinoRules)]
+_COLUMNS = ["casino_id", "name", "status", *_RULES]
 
 casino = typer.Typer(
     help="The casinos that may earn, with the operator's login.", no_args_is_help=True
@@ -60,7 +69,60 @@ def list_all(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_rows(rows, ["casino_id", "name", "status", "timezone", "accrual_enabled"])
+        print_rows(rows, _COLUMNS)
+
+
+@casino.command("set")
+def change(
+    casino_id: CasinoArgument,
+    settings: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE…", help=f"Of {', '.join(_RULES)}.")
+    ],
+    *,
+    actor: ActorOption,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Change settings of a casino, all that are given or none; null is no cap."""
+    wanted = dict(_pair(text) for text in settings)
+    url = operator_url(load_settings())
+    changed = asyncio.run(_set(url, casino_id, wanted, actor, yes=yes))
+    if as_json:
+        print_json({"casino_id": casino_id, **as_row(changed)})
+    elif changed.after:
+        print_line(f"casino {casino_id}: {', '.join(changed.after)} changed")
+    else:
+        print_line(f"casino {casino_id} has these settings already")
+
+
+def _pair(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CommandError(USAGE, f"write {text} as NAME=VALUE")
+    return name, None if value == "null" else value
+
+
+async def _set(
+    url: str, casino_id: UUID, wanted: Mapping[str, str | None], actor: str, *, yes: bool
+) -> SettingsChange:
+    """Make the change and show it; it is undone unless the person said `--yes`."""
+    async with operator_transaction(url, [casino_id], actor) as connection:
+        try:
+            changed = await set_casino_settings(connection, casino_id, wanted)
+        except asyncpg.InvalidParameterValueError as error:
+            raise CommandError(USAGE, str(error.args[0])) from None
+        confirm(
+            [
+                f"{name}: {_shown(before)} → {_shown(changed.after[name])}"
+                for name, before in changed.before.items()
+            ],
+            yes=yes,
+        )
+        return changed
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 async def _add(url: str, casino_id: UUID, name: str, timezone: str | None, actor: str) -> bool:
