@@ -111,6 +111,9 @@ async def test_a_casino_is_added_once_listed_and_audited_with_who_did_it(
             "status": "active",
             "timezone": "Europe/Vienna",
             "accrual_enabled": True,
+            "gaming_day_start": "06:00:00",
+            "max_redeem_points_per_txn": 20000,
+            "max_overdraw_points_per_redeem": 5000,
         }
     ]
     audit = await row_of(database, "SELECT actor_name, action FROM audit_log")
