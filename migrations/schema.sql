@@ -490,6 +490,10 @@ DECLARE
     v_created boolean;
     v_entry loyalty_ledger;
 BEGIN
+    IF p_player_id IS NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, p_payload_hash);
+        PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+    END IF;
     v_created := EXISTS (
         SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
     );
@@ -1664,6 +1668,33 @@ $$;
 
 
 --
+-- Name: promotion_of(uuid, uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.promotion_of(p_casino_id uuid, p_rating_slip_id uuid, p_campaign_id text) RETURNS public.loyalty_ledger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+DECLARE
+    v_entry loyalty_ledger;
+BEGIN
+    -- an order that only the right index has: see look_up_closed_slips
+    SELECT * INTO v_entry
+    FROM loyalty_ledger AS l
+    WHERE l.casino_id = p_casino_id AND l.source_kind = 'rating_slip'
+        AND l.source_id = p_rating_slip_id
+        AND l.campaign_id BETWEEN p_campaign_id AND p_campaign_id
+        AND l.reason = 'promotion'
+    ORDER BY l.campaign_id
+    LIMIT 1;
+    RETURN v_entry;
+END
+$$;
+
+
+--
 -- Name: promotion_points(bigint, numeric, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1986,11 +2017,9 @@ BEGIN
     SELECT * INTO v_reversed
     FROM loyalty_ledger AS l
     WHERE l.casino_id = p_entry.casino_id AND l.id = p_entry.reversed_ledger_id;
-    refusal := CASE
-        WHEN v_reversed.id IS NULL THEN 'LOYALTY_ENTRY_NOT_FOUND'
-        WHEN v_reversed.reason = 'reversal' THEN 'LOYALTY_NOT_REVERSIBLE'
-    END;
-    IF (p_entry.player_id, p_entry.points_delta)
+    IF v_reversed.reason = 'reversal' THEN
+        refusal := 'LOYALTY_NOT_REVERSIBLE';
+    ELSIF (p_entry.player_id, p_entry.points_delta)
         IS DISTINCT FROM (v_reversed.player_id, -v_reversed.points_delta)
         OR p_entry.rating_slip_id <> v_reversed.rating_slip_id
         OR p_entry.visit_id <> v_reversed.visit_id
@@ -2157,13 +2186,16 @@ BEGIN
         PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
         PERFORM refuse_promotion_without_base(p_casino_id, p_rating_slip_id);
     END IF;
-    v_entry := begin_entry(p_casino_id, v_base.player_id, p_idempotency_key, v_hash);
-    IF v_entry.id IS NULL THEN
-        SELECT * INTO v_entry
-        FROM loyalty_ledger AS l
-        WHERE l.casino_id = p_casino_id AND l.source_kind = 'rating_slip'
-            AND l.source_id = p_rating_slip_id AND l.campaign_id = p_campaign_id
-            AND l.reason = 'promotion';
+    -- nothing is locked for an entry that is there: where a cached balance is missing, the row
+    -- that is created to be locked would stay without an entry of its own
+    v_entry := promotion_of(p_casino_id, p_rating_slip_id, p_campaign_id);
+    IF v_entry.id IS NOT NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+    ELSE
+        v_entry := begin_entry(p_casino_id, v_base.player_id, p_idempotency_key, v_hash);
+        IF v_entry.id IS NULL THEN
+            v_entry := promotion_of(p_casino_id, p_rating_slip_id, p_campaign_id);
+        END IF;
     END IF;
 
     is_existing := v_entry.id IS NOT NULL;
@@ -2281,8 +2313,12 @@ BEGIN
         l.note, l.metadata, l.gaming_day, l.occurred_at, l.created_at,
         cardinality(v_numbers) > p_limit
     FROM unnest(v_numbers[1:p_limit]) WITH ORDINALITY AS n (entry_no, place)
-    JOIN loyalty_ledger AS l ON l.casino_id = p_casino_id
-        AND l.player_id = p_player_id AND l.entry_no = n.entry_no
+    CROSS JOIN LATERAL (
+        SELECT x.*
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = p_casino_id AND x.player_id = p_player_id AND x.entry_no = n.entry_no
+        LIMIT 1
+    ) AS l
     ORDER BY n.place;
 END
 $_$;
@@ -2323,6 +2359,9 @@ DECLARE
     v_entries record;
 BEGIN
     PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('reconcile'));
+    IF p_player_id IS NULL THEN
+        PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+    END IF;
     v_created := EXISTS (
         SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
     );
@@ -2459,9 +2498,16 @@ BEGIN
         PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
         PERFORM refuse('LOYALTY_ENTRY_NOT_FOUND');
     END IF;
-    v_entry := begin_entry(p_casino_id, v_reversed.player_id, p_idempotency_key, v_hash);
-    IF v_entry.id IS NULL THEN
-        v_entry := reversal_of(p_casino_id, p_ledger_id);
+    -- nothing is locked for an entry that is there: where a cached balance is missing, the row
+    -- that is created to be locked would stay without an entry of its own
+    v_entry := reversal_of(p_casino_id, p_ledger_id);
+    IF v_entry.id IS NOT NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, v_hash);
+    ELSE
+        v_entry := begin_entry(p_casino_id, v_reversed.player_id, p_idempotency_key, v_hash);
+        IF v_entry.id IS NULL THEN
+            v_entry := reversal_of(p_casino_id, p_ledger_id);
+        END IF;
     END IF;
 
     is_existing := v_entry.id IS NOT NULL;

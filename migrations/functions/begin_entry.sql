@@ -10,6 +10,10 @@ DECLARE
     v_created boolean;
     v_entry loyalty_ledger;
 BEGIN
+    IF p_player_id IS NULL THEN
+        PERFORM entry_of_key(p_casino_id, p_idempotency_key, p_payload_hash);
+        PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+    END IF;
     v_created := EXISTS (
         SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
     );

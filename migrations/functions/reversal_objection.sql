@@ -1,5 +1,6 @@
 -- What stands against an entry as a reversal: the name of a refusal, or that it is not the exact
--- opposite of what it reverses. Nulls for nothing. (A second one meets a unique index.)
+-- opposite of what it reverses. Nulls for nothing. (A second one meets a unique
+-- index, one of an entry that is not there a foreign key.)
 CREATE OR REPLACE FUNCTION reversal_objection(
     p_entry loyalty_ledger, OUT refusal text, OUT detail text
 )
@@ -10,11 +11,9 @@ BEGIN
     SELECT * INTO v_reversed
     FROM loyalty_ledger AS l
     WHERE l.casino_id = p_entry.casino_id AND l.id = p_entry.reversed_ledger_id;
-    refusal := CASE
-        WHEN v_reversed.id IS NULL THEN 'LOYALTY_ENTRY_NOT_FOUND'
-        WHEN v_reversed.reason = 'reversal' THEN 'LOYALTY_NOT_REVERSIBLE'
-    END;
-    IF (p_entry.player_id, p_entry.points_delta)
+    IF v_reversed.reason = 'reversal' THEN
+        refusal := 'LOYALTY_NOT_REVERSIBLE';
+    ELSIF (p_entry.player_id, p_entry.points_delta)
         IS DISTINCT FROM (v_reversed.player_id, -v_reversed.points_delta)
         OR p_entry.rating_slip_id <> v_reversed.rating_slip_id
         OR p_entry.visit_id <> v_reversed.visit_id

@@ -83,8 +83,12 @@ BEGIN
         l.note, l.metadata, l.gaming_day, l.occurred_at, l.created_at,
         cardinality(v_numbers) > p_limit
     FROM unnest(v_numbers[1:p_limit]) WITH ORDINALITY AS n (entry_no, place)
-    JOIN loyalty_ledger AS l ON l.casino_id = p_casino_id
-        AND l.player_id = p_player_id AND l.entry_no = n.entry_no
+    CROSS JOIN LATERAL (
+        SELECT x.*
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = p_casino_id AND x.player_id = p_player_id AND x.entry_no = n.entry_no
+        LIMIT 1
+    ) AS l
     ORDER BY n.place;
 END
 $$;

@@ -15,6 +15,9 @@ DECLARE
     v_entries record;
 BEGIN
     PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('reconcile'));
+    IF p_player_id IS NULL THEN
+        PERFORM refuse('LOYALTY_PLAYER_NOT_FOUND');
+    END IF;
     v_created := EXISTS (
         SELECT FROM lock_player_balances(ARRAY[p_casino_id], ARRAY[p_player_id])
     );

@@ -1,12 +1,14 @@
 """Connections to a migrated database of the test's own, one for each role."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from loyalty_worker.embedded.logins import DatabaseUrls
+from parts.postgres import Databases
 from sqlslips import Connection
+from sqlstaff import Desk, desk_at
 from sqltools import add_casino, connected
 
 
@@ -46,3 +48,24 @@ async def casino(database: DatabaseUrls) -> uuid.UUID:
     casino_id = uuid.uuid4()
     await add_casino(database, str(casino_id))
     return casino_id
+
+
+@pytest.fixture(scope="session")
+def shared_database(databases: Databases) -> Iterator[DatabaseUrls]:
+    """A migrated database for tests that look at no other casino than their own."""
+    with databases.migrated() as urls:
+        yield urls
+
+
+@pytest.fixture
+async def desk(shared_database: DatabaseUrls) -> AsyncIterator[Desk]:
+    """A casino of the test's own with one member of staff for each role."""
+    async with desk_at(shared_database) as made:
+        yield made
+
+
+@pytest.fixture
+async def neighbour(shared_database: DatabaseUrls) -> AsyncIterator[Desk]:
+    """Another casino of the test's own."""
+    async with desk_at(shared_database) as made:
+        yield made
