@@ -1,6 +1,6 @@
--- Begins to count a partition at p_first_offset: generation 1 where p_after_generation is null,
--- else the one after it, which is closed. Where another worker was faster nothing changes. Always
--- returns the current generation.
+-- Begins to count a partition at p_first_offset: under the generation after p_after_generation,
+-- which is closed, or, where that is null, under the first one that was never used. Where another
+-- worker was faster nothing changes. Always returns the current generation.
 CREATE OR REPLACE FUNCTION open_consumer_progress(
     p_consumer_group text,
     p_topic text,
@@ -28,10 +28,13 @@ BEGIN
         INSERT INTO consumer_progress (
             consumer_group, topic, partition, generation, first_offset, next_offset
         )
-        VALUES (
-            p_consumer_group, p_topic, p_partition, coalesce(p_after_generation, 0) + 1,
+        SELECT
+            p_consumer_group, p_topic, p_partition,
+            coalesce(p_after_generation, max(p.generation), 0) + 1,
             p_first_offset, p_first_offset
-        )
+        FROM consumer_progress AS p
+        WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+            AND p.partition = p_partition
         ON CONFLICT DO NOTHING;
     END IF;
 

@@ -1,14 +1,17 @@
 """A broker that accepts connections and answers nothing: everybody learns it at the same time."""
 
 import asyncio
+from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 
 from loyalty_worker.consumers.inspector import LogInspector
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.embedded.kafka import EmbeddedKafka
+from loyalty_worker.embedded.logins import DatabaseUrls
 from loyalty_worker.ports import Fault
 from parts.kafka import create_topic
+from parts.worker import running_worker, worker_environment
 
 TOPIC = "rating-slip-closed"
 PARTITIONS = 12
@@ -47,3 +50,26 @@ async def test_partitions_that_ask_at_once_share_one_timeout(
             else:
                 break
     await inspector.close()
+
+
+async def test_sigterm_does_not_wait_for_a_broker_that_says_nothing(
+    private_kafka: EmbeddedKafka, database: DatabaseUrls, directory: Path
+) -> None:
+    await create_topic(private_kafka.bootstrap_servers, TOPIC, 1)
+    environment = worker_environment(
+        database,
+        private_kafka.bootstrap_servers,
+        TOPIC,
+        LOYALTY_DATABASE_LOCK_TIMEOUT_MS="500",
+        LOYALTY_DATABASE_STATEMENT_TIMEOUT_MS="1000",
+        LOYALTY_DRAIN_TIMEOUT_SECONDS="2",
+        LOYALTY_GRACEFUL_TIMEOUT_SECONDS="4",
+    )
+    async with running_worker(environment, directory) as worker:
+        await worker.until_ready()
+        private_kafka.pause()
+        try:
+            assert await worker.terminate() == 0
+        finally:
+            private_kafka.resume()
+        assert worker.events("group_not_left")[0]["seconds"] == 2

@@ -21,6 +21,8 @@ from parts.source import Part
 class RecordingLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Hands one batch to FastStream and keeps what comes back."""
 
+    leave_timeout = 10.0
+
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.verdicts: list[Verdict | None] = []

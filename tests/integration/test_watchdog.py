@@ -123,7 +123,9 @@ async def consuming(
             broker,
             topic=topic,
             group=topic,
-            loop=GroupSupervisor(build, report, 5, lambda _reason: None),
+            loop=GroupSupervisor(
+                build, report, drain_timeout=5, leave_timeout=5, on_fatal=lambda _reason: None
+            ),
             decoder=SlipDecoder(),
             post=running.handler,
             observe_stage=lambda _stage, _seconds: None,

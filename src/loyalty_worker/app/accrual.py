@@ -96,7 +96,13 @@ class AccrualConsumer:
             broker,
             topic=self.topic,
             group=group,
-            loop=GroupSupervisor(build_task, report, settings.drain_timeout_seconds, on_fatal),
+            loop=GroupSupervisor(
+                build_task,
+                report,
+                drain_timeout=settings.drain_timeout_seconds,
+                leave_timeout=settings.graceful_timeout_seconds - settings.drain_timeout_seconds,
+                on_fatal=on_fatal,
+            ),
             decoder=SlipDecoder(),
             post=PostBatch(ledger, group),
             observe_stage=lambda stage, seconds: metrics.batch_duration_seconds.observe(

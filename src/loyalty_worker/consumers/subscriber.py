@@ -10,6 +10,7 @@ The seam is `_run_consume_loop`, `get_log_context`, `stop` and an object without
 `tests/integration/test_faststream_seam.py` fails when an upgrade changes it.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,12 @@ ObserveStage = Callable[[str, float], None]
 
 
 class ConsumeLoop(Protocol):
-    """What drives a subscriber: also the group's rebalance listener."""
+    """What drives a subscriber: also the group's rebalance listener.
+
+    `leave_timeout` is how many seconds the client may take to leave the group.
+    """
+
+    leave_timeout: float
 
     async def serve(self, consumer: AIOKafkaConsumer, consume: Consume) -> None:
         """Consume until cancelled."""
@@ -69,10 +75,19 @@ class PartitionedSubscriber(BatchSubscriber):
         return None if response is None else response.body
 
     async def stop(self) -> None:
-        """Drain before FastStream cancels the loop, so that the last offsets are committed."""
+        """Drain before FastStream cancels the loop, so that the last offsets are committed.
+
+        Leaving the group asks the broker, and a silent one must not hold up the process: without
+        the farewell the group forgets the member after the session timeout.
+        """
+        loop = self._loop()
         if self.running:
-            await self._loop().drain()
-        await super().stop()
+            await loop.drain()
+        try:
+            async with asyncio.timeout(loop.leave_timeout):
+                await super().stop()
+        except TimeoutError:
+            _log.warning("group_not_left", group=self.group_id, seconds=loop.leave_timeout)
 
     def get_log_context(self, message: StreamMessage[Any] | None) -> dict[str, str]:
         """Return the log context; the stock one looks into records, and a batch may have none."""

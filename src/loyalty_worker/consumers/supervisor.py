@@ -24,9 +24,12 @@ class GroupSupervisor(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         self,
         build_task: BuildTask,
         report: GroupReport,
+        *,
         drain_timeout: float,
+        leave_timeout: float,
         on_fatal: Callable[[str], None],
     ) -> None:
+        self.leave_timeout = leave_timeout
         self._build_task = build_task
         self._report = report
         self._drain_timeout = drain_timeout

@@ -125,3 +125,17 @@ async def test_a_generation_cannot_follow_one_that_never_was(worker: Connection)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="no current generation"):
         await worker.execute(_OPEN, *_AT, 1, 0)
     assert await worker.fetchrow(_READ, *_AT) is None
+
+
+async def test_where_the_current_row_is_gone_the_count_begins_under_a_generation_never_used(
+    worker: Connection, superuser: Connection
+) -> None:
+    await worker.execute(_OPEN, *_AT, None, 0)
+    await worker.execute(_OPEN, *_AT, 1, 0)
+    await worker.execute(_OPEN, *_AT, 2, 0)
+    await superuser.execute("DELETE FROM consumer_progress WHERE generation = 3")
+
+    opened = await worker.fetchrow(_OPEN, *_AT, None, 7)
+
+    assert opened is not None
+    assert (opened["generation"], opened["first_offset"]) == (3, 7)
