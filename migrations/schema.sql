@@ -1446,10 +1446,13 @@ BEGIN
         INSERT INTO consumer_progress (
             consumer_group, topic, partition, generation, first_offset, next_offset
         )
-        VALUES (
-            p_consumer_group, p_topic, p_partition, coalesce(p_after_generation, 0) + 1,
+        SELECT
+            p_consumer_group, p_topic, p_partition,
+            coalesce(p_after_generation, max(p.generation), 0) + 1,
             p_first_offset, p_first_offset
-        )
+        FROM consumer_progress AS p
+        WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+            AND p.partition = p_partition
         ON CONFLICT DO NOTHING;
     END IF;
 
@@ -2118,7 +2121,8 @@ BEGIN
             EXIT;
         EXCEPTION WHEN unique_violation THEN
             IF NOT v_retry THEN
-                RAISE;
+                RAISE EXCEPTION 'the key or the slip was taken twice meanwhile; retry'
+                USING ERRCODE = 'serialization_failure';
             END IF;
             v_retry := false;
         END;
@@ -2274,16 +2278,22 @@ CREATE FUNCTION public.rpc_get_player_ledger(p_casino_id uuid, p_player_id uuid,
     SET jit TO 'off'
     AS $_$
 DECLARE
-    -- all that was posted for a slip bears its visit
-    v_visit_id uuid := coalesce(
-        p_visit_id, (base_accrual_of(p_casino_id, p_rating_slip_id)).visit_id
-    );
+    v_base loyalty_ledger;
+    v_visit_id uuid := p_visit_id;
     v_numbers bigint[];
 BEGIN
     PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('read'));
     IF NOT coalesce(p_limit BETWEEN 1 AND 100, false) THEN
         RAISE EXCEPTION 'a page has 1 to 100 entries'
         USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a p_limit from 1 to 100.';
+    END IF;
+    IF p_rating_slip_id IS NOT NULL THEN
+        -- nothing is posted for a slip without base accrual, and all that is bears its visit
+        v_base := base_accrual_of(p_casino_id, p_rating_slip_id);
+        IF v_base.id IS NULL THEN
+            RETURN;
+        END IF;
+        v_visit_id := coalesce(p_visit_id, v_base.visit_id);
     END IF;
     EXECUTE
         'SELECT ARRAY(SELECT f.entry_no FROM ('
@@ -2296,7 +2306,7 @@ BEGIN
         '        AND ($8 IS NULL OR l.occurred_at >= $8)'
         '        AND ($9 IS NULL OR l.occurred_at < $9)'
         '    ORDER BY ' || CASE
-            WHEN p_rating_slip_id IS NOT NULL OR p_visit_id IS NOT NULL
+            WHEN v_visit_id IS NOT NULL
                 THEN 'l.visit_id DESC, l.entry_no DESC LIMIT $4 + 1'
             WHEN p_from IS NOT NULL OR p_to IS NOT NULL THEN 'l.occurred_at DESC OFFSET 0'
             WHEN p_reason <> 'base_accrual'

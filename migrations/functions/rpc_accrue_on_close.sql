@@ -42,7 +42,8 @@ BEGIN
             EXIT;
         EXCEPTION WHEN unique_violation THEN
             IF NOT v_retry THEN
-                RAISE;
+                RAISE EXCEPTION 'the key or the slip was taken twice meanwhile; retry'
+                USING ERRCODE = 'serialization_failure';
             END IF;
             v_retry := false;
         END;

@@ -44,16 +44,22 @@ SET enable_sort = off
 SET jit = off
 AS $$
 DECLARE
-    -- all that was posted for a slip bears its visit
-    v_visit_id uuid := coalesce(
-        p_visit_id, (base_accrual_of(p_casino_id, p_rating_slip_id)).visit_id
-    );
+    v_base loyalty_ledger;
+    v_visit_id uuid := p_visit_id;
     v_numbers bigint[];
 BEGIN
     PERFORM require_caller(ARRAY[p_casino_id], roles_allowed('read'));
     IF NOT coalesce(p_limit BETWEEN 1 AND 100, false) THEN
         RAISE EXCEPTION 'a page has 1 to 100 entries'
         USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a p_limit from 1 to 100.';
+    END IF;
+    IF p_rating_slip_id IS NOT NULL THEN
+        -- nothing is posted for a slip without base accrual, and all that is bears its visit
+        v_base := base_accrual_of(p_casino_id, p_rating_slip_id);
+        IF v_base.id IS NULL THEN
+            RETURN;
+        END IF;
+        v_visit_id := coalesce(p_visit_id, v_base.visit_id);
     END IF;
     EXECUTE
         'SELECT ARRAY(SELECT f.entry_no FROM ('
@@ -66,7 +72,7 @@ BEGIN
         '        AND ($8 IS NULL OR l.occurred_at >= $8)'
         '        AND ($9 IS NULL OR l.occurred_at < $9)'
         '    ORDER BY ' || CASE
-            WHEN p_rating_slip_id IS NOT NULL OR p_visit_id IS NOT NULL
+            WHEN v_visit_id IS NOT NULL
                 THEN 'l.visit_id DESC, l.entry_no DESC LIMIT $4 + 1'
             WHEN p_from IS NOT NULL OR p_to IS NOT NULL THEN 'l.occurred_at DESC OFFSET 0'
             WHEN p_reason <> 'base_accrual'

@@ -170,6 +170,11 @@ async def test_paging_while_entries_are_added_misses_and_repeats_none(desk: Desk
     assert await desk.superuser.fetchval(newest, player) > numbers[0]
 
 
+async def test_a_slip_that_was_never_accrued_has_an_empty_page(desk: Desk) -> None:
+    player = await player_with(desk, 10)
+    assert await _page(desk, player, rating_slip_id=uuid.uuid4()) == []
+
+
 @pytest.mark.parametrize("limit", [0, -1, 101, None])
 async def test_a_page_of_another_size_is_refused(desk: Desk, limit: int | None) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError, match="1 to 100"):

@@ -227,6 +227,10 @@ async def test_another_casino_is_refused_in_every_parameter(desk: Desk, neighbou
             request = desk.call("admin", call, casino, *arguments[1:])
             assert await refusal(request) == "CASINO_MISMATCH", call
 
+    async with desk.acting("admin") as gateway:
+        none = gateway.execute("SELECT require_caller(NULL, '{admin}')")
+        assert await refusal(none) == "CASINO_MISMATCH"
+
     # the own casino with another's ids: they do not exist here
     suggestion = "SELECT * FROM evaluate_session_reward_suggestion($1)"
     assert await refusal(desk.row("admin", suggestion, theirs.rating_slip_id)) == "SLIP_NOT_FOUND"
