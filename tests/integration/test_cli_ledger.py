@@ -2,14 +2,21 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from command import Run, loyalty
 from events import structured
 from loyalty_worker.consumers.decoder import SlipDecoder
+from loyalty_worker.database.gateways import (
+    StaffContext,
+    StaffTransaction,
+    staff_transaction,
+)
 from loyalty_worker.database.ledger import PostgresLedgerTransaction
 from loyalty_worker.domain.events import SlipClosed
 from loyalty_worker.embedded.logins import DatabaseUrls
@@ -276,3 +283,78 @@ async def test_points_that_the_facts_do_not_give_are_found_by_the_trace(
     assert run.returncode == 3
     assert run.stdout.count("✗ not what is booked") == 2
     assert "compare with a backup" in run.stderr
+
+
+@asynccontextmanager
+async def acting_admin(
+    database: DatabaseUrls, casino_id: uuid.UUID
+) -> AsyncIterator[tuple[StaffTransaction, uuid.UUID]]:
+    """Give a transaction of an administrator of the casino, and who that is."""
+    context = StaffContext(uuid.uuid4(), casino_id, "admin", "test")
+    async with connected(database.superuser) as superuser:
+        await superuser.execute(
+            "INSERT INTO staff (casino_id, id, role) VALUES ($1, $2, $3)",
+            casino_id,
+            context.actor_id,
+            context.role,
+        )
+    async with (
+        asyncpg.create_pool(database.staff_gateway, min_size=1, max_size=1) as pool,
+        staff_transaction(pool, context, 10.0) as staff,
+    ):
+        yield staff, context.actor_id
+
+
+async def test_promotions_and_reversals_are_traced_to_each_other_and_overdraws_to_who_approved(
+    database: DatabaseUrls, slips: SlipFactory
+) -> None:
+    event = slips.event()
+    await post(database, [event])
+    (base,) = await entry_ids(database, slips)
+    casino, player = uuid.UUID(slips.casino_id), uuid.UUID(slips.players[0])
+    async with acting_admin(database, casino) as (staff, actor):
+        promoted = await staff.apply_promotion(
+            casino_id=casino,
+            rating_slip_id=uuid.UUID(event["data"]["rating_slip_id"]),
+            campaign_id="spring",
+            idempotency_key=uuid.uuid4(),
+            bonus_points=500,
+        )
+        reversed_ = await staff.reverse_ledger_entry(
+            casino_id=casino,
+            ledger_id=promoted.ledger_id,
+            staff_id=actor,
+            note="wrong campaign",
+            idempotency_key=uuid.uuid4(),
+        )
+        comp = await staff.redeem(
+            casino_id=casino,
+            player_id=player,
+            points=reversed_.balance_after + 300,
+            staff_id=actor,
+            note="a dinner",
+            idempotency_key=uuid.uuid4(),
+            allow_overdraw=True,
+            reference="table 7",
+        )
+
+    of_base = await trace(database, base)
+    of_promotion = await trace(database, str(promoted.ledger_id))
+    of_reversal = await trace(database, str(reversed_.ledger_id))
+    of_comp = await trace(database, str(comp.ledger_id))
+
+    assert f"promotion entry {promoted.ledger_id}: promotion, number 2, +500" in of_base.stdout
+    for told in (
+        "campaign      spring",
+        "bonus 500",
+        f"on top of entry {base}: base_accrual, number 1",
+        f"taken back by entry {reversed_.ledger_id}: reversal, number 3, -500",
+    ):
+        assert told in of_promotion.stdout
+    assert f"takes back entry {promoted.ledger_id}: promotion" in of_reversal.stdout
+    assert "- (+500)" in of_reversal.stdout
+    assert "wrong campaign" in of_reversal.stdout
+    assert "on top of" not in of_reversal.stdout
+    for told in (f"approved_by   {actor}", "points        300", "table 7", "= -300"):
+        assert told in of_comp.stdout
+    assert [run.returncode for run in (of_base, of_promotion, of_reversal, of_comp)] == [0] * 4

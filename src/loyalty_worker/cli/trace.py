@@ -113,9 +113,13 @@ def _slip(trace: Trace) -> Iterator[str]:
 def _terms(metadata: dict[str, Any]) -> Iterator[str]:
     """Tell what else the entry keeps: its policy's version, an overdraw, a reward."""
     for name, value in metadata.items():
-        if name not in {"event", "calc"}:
+        if name in {"event", "calc"}:
+            continue
+        if isinstance(value, dict):
             yield name
-            yield from _facts(*value.items()) if isinstance(value, dict) else (f"  {value}",)
+            yield from _facts(*value.items())
+        else:
+            yield f"{name} {value}"
 
 
 def _related(trace: Trace) -> Iterator[str]:

@@ -13,6 +13,10 @@ from loyalty_worker.database.readings import ENTRY_COLUMNS, entry_of
 from loyalty_worker.database.results import LedgerEntry
 from loyalty_worker.domain.entries import LedgerReason
 
+_BASE = "source_kind = 'rating_slip' AND reason = 'base_accrual' AND source_id"
+_PROMOTIONS = "source_kind = 'rating_slip' AND reason = 'promotion' AND source_id"
+_REVERSAL = "reason = 'reversal' AND reversed_ledger_id"
+
 
 @dataclass(frozen=True, slots=True)
 class RatingSlip:
@@ -62,12 +66,19 @@ async def read_trace(opened: asyncpg.Connection, entry_id: UUID) -> Trace | None
     if row is None:
         return None
     casino, entry = row["casino_id"], entry_of(row)
-    of_slip = await _entries(
-        opened,
-        "source_kind = 'rating_slip' AND reason IN ('base_accrual', 'promotion') AND source_id",
-        casino,
-        entry.rating_slip_id,
-    )
+
+    async def related(of: LedgerReason, condition: str, value: UUID | None) -> list[LedgerEntry]:
+        """Return the entries that stand so to this one, if it is one of that reason."""
+        if value is None or entry.reason is not of:
+            return []
+        rows = await opened.fetch(
+            f"SELECT {ENTRY_COLUMNS} FROM loyalty_ledger"  # noqa: S608 - our own texts
+            f" WHERE casino_id = $1 AND {condition} = $2 ORDER BY entry_no",
+            casino,
+            value,
+        )
+        return [entry_of(row) for row in rows]
+
     before = await opened.fetchval(
         "SELECT balance_after FROM loyalty_ledger"
         " WHERE casino_id = $1 AND player_id = $2 AND entry_no = $3",
@@ -75,11 +86,6 @@ async def read_trace(opened: asyncpg.Connection, entry_id: UUID) -> Trace | None
         row["player_id"],
         entry.entry_no - 1,
     )
-    takes_back = await _entries(opened, "id", casino, entry.reversed_ledger_id)
-    reversals = await _entries(
-        opened, "reason = 'reversal' AND reversed_ledger_id", casino, entry.id
-    )
-    others = [found for found in of_slip if found.id != entry.id]
     return Trace(
         casino_id=casino,
         player_id=row["player_id"],
@@ -87,29 +93,17 @@ async def read_trace(opened: asyncpg.Connection, entry_id: UUID) -> Trace | None
         entry=entry,
         balance_before=before or 0,
         slip=await _slip(opened, casino, entry.rating_slip_id),
-        base=_first([found for found in others if found.reason is LedgerReason.BASE_ACCRUAL]),
+        base=_first(await related(LedgerReason.PROMOTION, _BASE, entry.rating_slip_id)),
         promotions=tuple(
-            found
-            for found in others
-            if found.reason is LedgerReason.PROMOTION and entry.reason is LedgerReason.BASE_ACCRUAL
+            await related(LedgerReason.BASE_ACCRUAL, _PROMOTIONS, entry.rating_slip_id)
         ),
-        takes_back=_first(takes_back),
-        taken_back_by=_first(reversals),
+        takes_back=_first(await related(LedgerReason.REVERSAL, "id", entry.reversed_ledger_id)),
+        taken_back_by=_first(await related(entry.reason, _REVERSAL, entry.id)),
     )
 
 
-async def _entries(
-    opened: asyncpg.Connection, condition: str, casino_id: UUID, value: UUID | None
-) -> list[LedgerEntry]:
-    if value is None:
-        return []
-    rows = await opened.fetch(
-        f"SELECT {ENTRY_COLUMNS} FROM loyalty_ledger"  # noqa: S608 - our own texts
-        f" WHERE casino_id = $1 AND {condition} = $2 ORDER BY entry_no",
-        casino_id,
-        value,
-    )
-    return [entry_of(row) for row in rows]
+def _first(entries: list[LedgerEntry]) -> LedgerEntry | None:
+    return entries[0] if entries else None
 
 
 async def _slip(
@@ -126,7 +120,3 @@ async def _slip(
         return None
     snapshot = json.loads(row["policy_snapshot"] or "null", parse_float=Decimal)
     return RatingSlip(**dict(row) | {"policy_snapshot": snapshot})
-
-
-def _first(entries: list[LedgerEntry]) -> LedgerEntry | None:
-    return entries[0] if entries else None
