@@ -12,7 +12,8 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber, LogicSubscriber
 from structlog.testing import capture_logs
 
 from loyalty_worker.application.batches import Batch, Posted, Verdict
-from loyalty_worker.consumers.subscriber import Consume, PartitionedSubscriber, subscribe
+from loyalty_worker.consumers.subscriber import Consume, PartitionedSubscriber
+from loyalty_worker.consumers.subscription import subscribe
 from loyalty_worker.domain.events import Decoded, DecodeReason, Undecodable
 from loyalty_worker.domain.records import PartitionId, Record
 from parts.source import Part

@@ -18,7 +18,8 @@ from loyalty_worker.consumers.inspector import LogInspector
 from loyalty_worker.consumers.partition import PartitionContext, PartitionLimits, PartitionTask
 from loyalty_worker.consumers.partition_report import PartitionReport
 from loyalty_worker.consumers.position import PartitionPositions
-from loyalty_worker.consumers.subscriber import Consume, subscribe
+from loyalty_worker.consumers.subscriber import Consume
+from loyalty_worker.consumers.subscription import subscribe
 from loyalty_worker.consumers.supervisor import GroupSupervisor
 from loyalty_worker.database.ledger import PostgresLedger
 from loyalty_worker.database.pool import PoolLimits, open_pool

@@ -17,7 +17,8 @@ from loyalty_worker.consumers.lag import LagSampler
 from loyalty_worker.consumers.partition import PartitionContext, PartitionLimits, PartitionTask
 from loyalty_worker.consumers.partition_report import PartitionReport
 from loyalty_worker.consumers.position import PartitionPositions
-from loyalty_worker.consumers.subscriber import Consume, subscribe
+from loyalty_worker.consumers.subscriber import Consume
+from loyalty_worker.consumers.subscription import subscribe
 from loyalty_worker.consumers.supervisor import GroupSupervisor
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Ledger

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,10 +11,12 @@ from faststream.kafka import KafkaBroker
 
 from loyalty_worker.app.accrual import CLIENT_RETRY_MS, AccrualConsumer, Telemetry, inspector_client
 from loyalty_worker.app.asyncapi import asyncapi_document
-from loyalty_worker.app.startup import NotYetError, check_database, check_topics, retrying
+from loyalty_worker.app.database import database_url, pool_limits, watch_database
+from loyalty_worker.app.signals import stop_on_signals
+from loyalty_worker.app.startup import check_database, check_topics, retrying
 from loyalty_worker.database.ledger import PostgresLedger
 from loyalty_worker.database.migration_files import read_migrations
-from loyalty_worker.database.pool import PoolLimits, open_pool, pool_usage
+from loyalty_worker.database.pool import open_pool
 from loyalty_worker.database.sqlstates import FAULT_REASONS
 from loyalty_worker.domain.events import DecodeReason
 from loyalty_worker.domain.refusals import Refusal
@@ -27,7 +28,6 @@ from loyalty_worker.telemetry.logs import configure_logging, get_logger
 from loyalty_worker.telemetry.metrics import Metrics
 
 _log = get_logger(__name__)
-_MONITOR_SECONDS = 2.0
 # How soon new partitions, and a topic that was created again, are noticed; by default 5 minutes,
 # in which the group would be idle and call itself ready.
 _METADATA_MAX_AGE_MS = 10_000
@@ -46,7 +46,6 @@ class _Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._status = EXIT_DONE
-        self._stopping = False
         self._migrations = read_migrations()
         self._health = Health(settings.stall_timeout_seconds)
         self._metrics = Metrics(
@@ -82,11 +81,11 @@ class _Worker:
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
-        self._take_signals()
+        stop_on_signals(self._app.exit)
         settings = self._settings
         async with AsyncExitStack() as stack:
             self._pool = await stack.enter_async_context(
-                open_pool(_database_url(settings), _pool_limits(settings))
+                open_pool(database_url(settings), pool_limits(settings))
             )
             accrual = AccrualConsumer(
                 settings,
@@ -110,8 +109,12 @@ class _Worker:
                 serve_http(settings.http_host, settings.http_port, pages)
             )
             _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
-            for watch in (accrual.watch, self._watch_database):
-                task = asyncio.create_task(watch())
+            watches = (
+                accrual.watch(),
+                watch_database(self._pool, self._migrations, self._health, self._metrics),
+            )
+            for watch in watches:
+                task = asyncio.create_task(watch)
                 task.add_done_callback(self._notice_end)
                 stack.push_async_callback(_end, task)
             yield
@@ -124,20 +127,6 @@ class _Worker:
                 await check_topics(inspector_client(self._settings), topics)
         self._health.forget("start")
         self._health.release("start")
-
-    async def _watch_database(self) -> None:
-        """Keep readiness and the pool's gauges true without traffic."""
-        while True:
-            await asyncio.sleep(_MONITOR_SECONDS)
-            try:
-                await check_database(self._pool, self._migrations)
-            except NotYetError as problem:
-                self._health.hold("database", str(problem))
-            else:
-                self._health.release("database")
-            usage = pool_usage(self._pool)
-            self._metrics.db_pool_connections.set(usage.used, state="used")
-            self._metrics.db_pool_connections.set(usage.idle, state="idle")
 
     def _notice_end(self, watch: "asyncio.Task[None]") -> None:
         error = None if watch.cancelled() else watch.exception()
@@ -154,37 +143,7 @@ class _Worker:
         self._status = EXIT_UNEXPECTED
         self._app.exit()
 
-    def _take_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, number)
-
-    def _stop(self, number: int) -> None:
-        if self._stopping:
-            _log.warning("second_signal", signal=signal.Signals(number).name)
-            os._exit(128 + number)
-        _log.info("worker_stops", signal=signal.Signals(number).name)
-        self._stopping = True
-        self._app.exit()
-
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])  # what it died of, if it did, was said by then
-
-
-def _database_url(settings: Settings) -> str:
-    if settings.database_url is None:
-        raise ValueError("LOYALTY_DATABASE_URL is not set; `loyalty run` needs it")
-    return settings.database_url.get_secret_value()
-
-
-def _pool_limits(settings: Settings) -> PoolLimits:
-    return PoolLimits(
-        max_size=settings.database_pool_max_size,
-        connect_timeout_seconds=settings.database_connect_timeout_seconds,
-        statement_timeout_ms=settings.database_statement_timeout_ms,
-        lock_timeout_ms=settings.database_lock_timeout_ms,
-        idle_in_transaction_timeout_ms=settings.database_idle_in_transaction_timeout_ms,
-        close_timeout_seconds=settings.graceful_timeout_seconds - settings.drain_timeout_seconds,
-    )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
@@ -13,7 +13,7 @@ from aiokafka.errors import (
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from loyalty_worker.application.batches import Batch, Faulted, Halted, Misplaced, Posted
-from loyalty_worker.consumers.inspector import kafka_faults
+from loyalty_worker.consumers.offsets import PartitionOffsets
 from loyalty_worker.consumers.partition_fetch import PartitionFetcher
 from loyalty_worker.consumers.partition_report import PartitionReport
 from loyalty_worker.consumers.position import PartitionPositions
@@ -74,7 +74,7 @@ class PartitionTask:
         self._draining = asyncio.Event()
         self._generation = 0
         self._position = 0
-        self._uncommitted: int | None = None
+        self._offsets = PartitionOffsets(tp, consumer, context.limits.commit_timeout, report)
         self._fetcher = PartitionFetcher(
             tp,
             consumer,
@@ -109,7 +109,7 @@ class PartitionTask:
                 ):
                     with attempt:
                         await self._flow(attempt.retry_state)
-        await self._commit()
+        await self._offsets.commit()
 
     async def _flow(self, retry_state: RetryCallState) -> None:
         with contextlib.suppress(_NotInPlaceError):
@@ -123,19 +123,13 @@ class PartitionTask:
         if self._draining.is_set():
             raise _NotInPlaceError
         self._consumer.pause(self._tp)
-        start = await self._positions.find_start(self._at, self._committed)
+        start = await self._positions.find_start(self._at, self._offsets.committed)
         self._generation, self._position = start.generation, start.offset
-        self._uncommitted = None
+        self._offsets.due(None)
         self._position_check_due = self._now() + self._limits.position_check_interval
         self._consumer.seek(self._tp, start.offset)
         self._consumer.resume(self._tp)
         self._report.started(start.generation, start.offset)
-
-    async def _committed(self) -> int | None:
-        with kafka_faults():
-            async with asyncio.timeout(self._limits.commit_timeout):
-                committed: int | None = await self._consumer.committed(self._tp)
-        return committed
 
     async def _one_batch(self) -> None:
         records = await self._fetcher.fetch(self._position)
@@ -147,7 +141,7 @@ class PartitionTask:
                 raise _NotInPlaceError
         if end > self._position:
             await self._post(Batch(self._at, self._generation, self._position, end, records))
-        await self._commit()
+        await self._offsets.commit()
 
     async def _post(self, batch: Batch) -> None:
         self._report.queued()
@@ -156,7 +150,8 @@ class PartitionTask:
             verdict = await self._consume(batch)
         match verdict:
             case Posted():
-                self._position = self._uncommitted = batch.end
+                self._position = batch.end
+                self._offsets.due(batch.end)
                 self._report.posted(batch, verdict)
                 if batch.records:
                     self._positions.remember(self._at, batch.generation, batch.records[0])
@@ -169,20 +164,6 @@ class PartitionTask:
                 raise Fault(reason, sqlstate)
             case None:
                 raise Fault("handler_failed")
-
-    async def _commit(self) -> None:
-        if self._uncommitted is None:
-            return
-        started = self._now()
-        try:
-            async with asyncio.timeout(self._limits.commit_timeout):
-                await self._consumer.commit({self._tp: OffsetAndMetadata(self._uncommitted, "")})
-        except (KafkaError, TimeoutError) as error:
-            # The database has the batch; a redelivery is a duplicate. The next round commits.
-            self._report.commit_failed(type(error).__name__)
-        else:
-            self._report.committed(self._uncommitted, self._now() - started)
-            self._uncommitted = None
 
     def _hold(self, retry_state: RetryCallState) -> None:
         with contextlib.suppress(IllegalStateError):  # revoked meanwhile: the drain is on its way
