@@ -235,8 +235,8 @@ async def test_a_trace_tells_event_facts_policy_and_arithmetic_of_a_base_accrual
         f"entry {entry}: base_accrual, +1969 points",
         event["id"],
         f"rating slip {event['data']['rating_slip_id']}, closed",
-        "house_edge 1.5",
-        "policy_version",
+        "house_edge              1.5",
+        "rounding                half_away_from_zero",
         (
             "bet 125.00 × edge 1.5 % × 70 decisions/h × 5400 s ÷ 3600 = theo 196.875;"
             " × 10 = 1968.75 → 1969"
@@ -345,7 +345,7 @@ async def test_promotions_and_reversals_are_traced_to_each_other_and_overdraws_t
 
     assert f"promotion entry {promoted.ledger_id}: promotion, number 2, +500" in of_base.stdout
     for told in (
-        "campaign      spring",
+        "campaign                spring",
         "bonus 500",
         f"on top of entry {base}: base_accrual, number 1",
         f"taken back by entry {reversed_.ledger_id}: reversal, number 3, -500",
@@ -355,6 +355,11 @@ async def test_promotions_and_reversals_are_traced_to_each_other_and_overdraws_t
     assert "- (+500)" in of_reversal.stdout
     assert "wrong campaign" in of_reversal.stdout
     assert "on top of" not in of_reversal.stdout
-    for told in (f"approved_by   {actor}", "points        300", "table 7", "= -300"):
+    for told in (
+        f"approved_by             {actor}",
+        "points                  300",
+        "table 7",
+        "= -300",
+    ):
         assert told in of_comp.stdout
     assert [run.returncode for run in (of_base, of_promotion, of_reversal, of_comp)] == [0] * 4

@@ -16,7 +16,7 @@ from loyalty_worker.domain.arithmetic import (
 )
 from loyalty_worker.domain.entries import LedgerReason
 
-_LABEL_WIDTH = 14
+_LABEL_WIDTH = 24
 
 
 def arithmetic(trace: Trace) -> list[Arithmetic]:
@@ -72,7 +72,8 @@ def trace_lines(trace: Trace) -> Iterator[str]:
     )
     yield from _event(entry.metadata.get("event"))
     yield from _slip(trace)
-    yield from _terms(entry.metadata)
+    yield from _policy(trace)
+    yield from _other(entry.metadata)
     yield "arithmetic"
     for step in arithmetic(trace):
         yield f"  {step.text}{'' if step.holds else '   ✗ not what is booked'}"
@@ -96,7 +97,6 @@ def _slip(trace: Trace) -> Iterator[str]:
     slip = trace.slip
     if slip is None:
         return
-    policy = (slip.policy_snapshot or {}).get("loyalty") or {}
     yield f"rating slip {slip.rating_slip_id}, {slip.status}"
     yield from _facts(
         ("visit", f"{trace.entry.visit_id}, {slip.visit_kind}"),
@@ -106,14 +106,23 @@ def _slip(trace: Trace) -> Iterator[str]:
         ("rated play", f"{slip.duration_seconds} s"),
         ("started at", _time(slip.started_at)),
         ("closed at", _time(slip.closed_at)),
-        *(("policy", f"{name} {value}") for name, value in policy.items()),
     )
 
 
-def _terms(metadata: dict[str, Any]) -> Iterator[str]:
-    """Tell what else the entry keeps: its policy's version, an overdraw, a reward."""
+def _policy(trace: Trace) -> Iterator[str]:
+    """Tell the policy that was frozen on the slip, and how the entry was rounded by it."""
+    snapshot = {} if trace.slip is None else trace.slip.policy_snapshot or {}
+    frozen = snapshot.get("loyalty") or {}
+    terms = frozen | trace.entry.metadata.get("policy", {})
+    if terms:
+        yield "policy"
+        yield from _facts(*terms.items())
+
+
+def _other(metadata: dict[str, Any]) -> Iterator[str]:
+    """Tell what else the entry keeps: an overdraw and who approved it, a reward, a reference."""
     for name, value in metadata.items():
-        if name in {"event", "calc"}:
+        if name in {"event", "calc", "policy"}:
             continue
         if isinstance(value, dict):
             yield name
