@@ -5,6 +5,8 @@ import uuid
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
+from confluent_kafka import TopicPartition as ConfluentPartition
+from confluent_kafka.admin import AdminClient
 
 from conftest import TopicFactory
 from integration.conftest import Casino
@@ -13,7 +15,7 @@ from parts.source import Part
 from parts.topics import committed_offsets, end_offsets, publish, until_no_lag
 from parts.worker import running_worker, worker_environment
 from slips import SlipFactory, message
-from sqltools import add_casino, connected, value_of
+from sqltools import add_casino, connected, row_of, value_of
 
 
 async def disable_accrual(database: DatabaseUrls, casino_id: str) -> None:
@@ -161,10 +163,35 @@ async def test_records_deleted_before_they_were_read_halt_the_partition(casino: 
     assert (await end_offsets(casino.kafka, casino.topic))[0] == 5
 
 
-async def delete_records(kafka: str, topic: str, before: int) -> None:
-    from confluent_kafka import TopicPartition  # noqa: PLC0415 - aiokafka's admin cannot do this
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - the same
+async def test_a_letter_whose_cause_is_mended_is_resolved_when_its_record_is_read_again(
+    casino: Casino,
+) -> None:
+    stranger = SlipFactory(seed=99)
+    await casino.publish(message(stranger.event()), message(casino.slips.event()))
+    await casino.settle()
+    assert await casino.worker.terminate() == 0
+    await add_casino(casino.database, stranger.casino_id)
+    await delete_group(casino.kafka, casino.group)
+    await casino.worker.start()
+    await casino.settle()
+    letter = await row_of(casino.database, "SELECT status, attempts FROM dead_letter")
+    assert tuple(letter) == ("resolved", 1)
+    assert await value_of(casino.database, "SELECT count(*) FROM loyalty_ledger") == 2
+    assert await casino.worker.metric("loyalty_consumer_redelivered_records_total") == 2
+    counts = await row_of(
+        casino.database,
+        "SELECT next_offset, accrued, duplicate, dead_lettered FROM consumer_progress",
+    )
+    assert tuple(counts) == (2, 1, 0, 1)
 
+
+async def delete_group(kafka: str, group: str) -> None:
     client = AdminClient({"bootstrap.servers": kafka})
-    for future in client.delete_records([TopicPartition(topic, 0, before)]).values():
-        future.result(timeout=10)
+    for future in client.delete_consumer_groups([group]).values():
+        await asyncio.to_thread(future.result, 10)
+
+
+async def delete_records(kafka: str, topic: str, before: int) -> None:
+    client = AdminClient({"bootstrap.servers": kafka})
+    for future in client.delete_records([ConfluentPartition(topic, 0, before)]).values():
+        await asyncio.to_thread(future.result, 10)
