@@ -48,7 +48,9 @@ async def test_a_session_that_began_on_empty_tables_goes_on_to_read_a_few_rows_a
         rows = await post_rows(worker, again + fresh)
         read = await _read(worker) - before
     assert {row["verdict"] for row in rows} == {"accrued", "duplicate"}
-    assert {name: count for name, count in read.items() if count > 3 * _BATCH} == {}
+    # a balance is probed three times, and its row's former versions may still be met; walking an
+    # index would read all 300 players or more
+    assert {name: count for name, count in read.items() if count > 6 * _BATCH} == {}
     assert read["loyalty_ledger_base_accrual_once"] == _BATCH // 2
 
 
