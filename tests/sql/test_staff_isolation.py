@@ -105,19 +105,6 @@ async def test_deleting_a_player_with_entries_takes_nothing_along(desk: Desk) ->
     assert await desk.superuser.fetchval(count, player) == 1
 
 
-@pytest.mark.parametrize("table", ["loyalty_ledger", "audit_log"])
-async def test_the_triggers_fire_also_where_replication_switches_others_off(
-    superuser: Connection, table: str
-) -> None:
-    triggers = await superuser.fetch(
-        "SELECT tgname, tgenabled::text FROM pg_trigger"
-        " WHERE tgrelid = $1::regclass AND NOT tgisinternal",
-        table,
-    )
-    assert triggers
-    assert {trigger["tgenabled"] for trigger in triggers} == {"A"}
-
-
 async def test_a_gateway_that_is_no_person_has_no_casino(desk: Desk) -> None:
     for action in ("read", "redeem", "base_accrual", "reconcile", "", str(uuid.uuid4())):
         assert await desk.gateway.fetchval("SELECT staff_casino($1)", action) is None

@@ -80,6 +80,7 @@ async def test_every_guard_fires_always(superuser: Connection) -> None:
         ("loyalty_ledger_append_only", b"A"),
         ("loyalty_ledger_append_only_row", b"A"),
         ("loyalty_ledger_continues_chain", b"A"),
+        ("loyalty_ledger_keeps_rules", b"A"),
         ("audit_log_append_only", b"A"),
         ("audit_log_append_only_row", b"A"),
     }

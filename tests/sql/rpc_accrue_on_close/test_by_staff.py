@@ -53,6 +53,15 @@ async def test_an_open_slip_is_closed_once_and_its_facts_stand_from_then_on(desk
 
 async def test_a_slip_with_a_facts_hash_of_the_writers_own_is_refused(desk: Desk) -> None:
     slip = slip_worth(desk.casino, 70)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level"):
+        await desk.rows(
+            "pit_boss",
+            "INSERT INTO rating_slip (casino_id, id, visit_id, visit_kind, average_bet, started_at,"
+            " closed_at, duration_seconds, status, facts_hash)"
+            " VALUES ($1, $2, $2, 'reward_identified', 1, now(), now(), 0, 'closed', sha256(''))",
+            desk.casino,
+            slip.rating_slip_id,
+        )
     await desk.record("pit_boss", slip, "open")
     async with desk.acting("pit_boss") as gateway:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level"):

@@ -6,7 +6,8 @@ import uuid
 import asyncpg
 import pytest
 
-from sqlstaff import Desk, balance_of, player_with, refusal, whole
+from sqlslips import post
+from sqlstaff import Desk, balance_of, player_with, refusal, slip_worth, whole
 from sqltools import as_operator
 
 _RECONCILE = "SELECT * FROM rpc_reconcile_loyalty_balance($1, $2)"
@@ -110,8 +111,9 @@ async def test_a_damaged_ledger_is_refused_and_its_cache_stays_as_it_is(
     desk: Desk, damage: str
 ) -> None:
     player = await player_with(desk, 500)
-    for _ in range(2):
-        await desk.credit("admin", player, 5)
+    # without the entry of no points only the numbers tell that one is missing
+    await post(desk.service, slip_worth(desk.casino, 0, player))
+    await desk.credit("admin", player, 10)
     # the owner's DDL is what can still do this; it must not outlive the test
     async with desk.superuser.transaction():
         for trigger in ("loyalty_ledger_append_only", "loyalty_ledger_append_only_row"):
