@@ -4,19 +4,21 @@ import pytest
 from loyalty_worker.cli.exits import CommandError, explain
 from loyalty_worker.database.connection import DatabaseUnavailable
 from loyalty_worker.database.migration_files import MigrationError
+from loyalty_worker.database.refused import LoyaltyRefusedError
+from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import Problem, SettingsError
 from loyalty_worker.telemetry.http import ListenError
 
 
-class Refusal(asyncpg.PostgresError):
+class RawRefusal(asyncpg.PostgresError):
     """What our own functions raise."""
 
     sqlstate = "LY030"
 
 
-REFUSAL = Refusal("LOYALTY_FORBIDDEN: ask an operator")
+REFUSAL = RawRefusal("LOYALTY_FORBIDDEN: ask an operator")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,7 @@ REFUSAL = Refusal("LOYALTY_FORBIDDEN: ask an operator")
         (MigrationError("gap"), 5),
         (TopicRefusedError("t"), 5),
         (REFUSAL, 5),
+        (LoyaltyRefusedError(Refusal.LOYALTY_FORBIDDEN, "LOYALTY_FORBIDDEN: ask"), 5),
         (asyncpg.UniqueViolationError("duplicate key"), 1),
         (RuntimeError("bug"), 1),
     ],

@@ -4,6 +4,7 @@ import asyncpg
 
 from loyalty_worker.database.connection import DatabaseUnavailable
 from loyalty_worker.database.migration_files import MigrationError
+from loyalty_worker.database.refused import LoyaltyRefusedError
 from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import SettingsError
@@ -45,7 +46,7 @@ def explain(error: Exception) -> tuple[int, str]:
             | EmbeddedServerError()
         ):
             return UNAVAILABLE, str(error)
-        case MigrationError() | TopicRefusedError():
+        case MigrationError() | TopicRefusedError() | LoyaltyRefusedError():
             return REFUSED, str(error)
         case asyncpg.PostgresError():
             return _explain_sqlstate(error)

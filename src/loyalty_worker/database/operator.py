@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from loyalty_worker.database.connection import connection
+from loyalty_worker.database.refused import typed_refusals
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -58,13 +59,15 @@ async def operator_transaction(
 ) -> AsyncIterator[asyncpg.Connection]:
     """Open a transaction with the operator's login, scoped to these casinos.
 
-    `actor` is the person, for the audit. Raises `DatabaseUnavailable`.
+    `actor` is the person, for the audit. Raises `DatabaseUnavailable` and `LoyaltyRefusedError`;
+    what else the driver raises passes through.
     """
-    async with connection(url, application_name=_APPLICATION) as opened, opened.transaction():
-        await set_scope(opened, casino_ids)
-        if actor is not None:
-            await opened.execute("SELECT set_config('app.actor_name', $1, true)", actor)
-        yield opened
+    with typed_refusals():
+        async with connection(url, application_name=_APPLICATION) as opened, opened.transaction():
+            await set_scope(opened, casino_ids)
+            if actor is not None:
+                await opened.execute("SELECT set_config('app.actor_name', $1, true)", actor)
+            yield opened
 
 
 @asynccontextmanager
@@ -73,16 +76,17 @@ async def operator_reading(
 ) -> AsyncIterator[asyncpg.Connection]:
     """Open a transaction that reads these casinos, all if None, in one snapshot.
 
-    Raises `DatabaseUnavailable`.
+    Raises `DatabaseUnavailable` and `LoyaltyRefusedError`.
     """
-    async with (
-        connection(url, application_name=_APPLICATION) as opened,
-        opened.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        if casino_ids is None:
-            casino_ids = [row["id"] for row in await opened.fetch("SELECT id FROM casino")]
-        await set_scope(opened, casino_ids)
-        yield opened
+    with typed_refusals():
+        async with (
+            connection(url, application_name=_APPLICATION) as opened,
+            opened.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            if casino_ids is None:
+                casino_ids = [row["id"] for row in await opened.fetch("SELECT id FROM casino")]
+            await set_scope(opened, casino_ids)
+            yield opened
 
 
 async def set_scope(opened: "Session", casino_ids: Collection[UUID]) -> None:

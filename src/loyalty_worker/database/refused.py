@@ -40,16 +40,22 @@ def refusal_of(error: asyncpg.PostgresError) -> LoyaltyRefusedError | None:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn a refusal into `LoyaltyRefusedError`, and all else that the driver raises into `Fault`.
+def typed_refusals() -> Iterator[None]:
+    """Turn a refusal into `LoyaltyRefusedError`; the driver's other exceptions pass through.
 
     The driver's exception is dropped: its text can hold row values.
     """
-    with faults():
-        try:
-            yield
-        except asyncpg.PostgresError as error:
-            refused = refusal_of(error)
-            if refused is None:
-                raise
-            raise refused from None
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        refused = refusal_of(error)
+        if refused is None:
+            raise
+        raise refused from None
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn a refusal into `LoyaltyRefusedError`, whatever else the driver raises into `Fault`."""
+    with faults(), typed_refusals():
+        yield
