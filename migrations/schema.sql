@@ -683,6 +683,9 @@ BEGIN
             c.player_id IS NOT NULL AS cached,
             c.current_balance, c.entry_count,
             coalesce(l.balance, 0) AS balance,
+            least(greatest(
+                coalesce(c.current_balance, 0)::numeric - coalesce(l.balance, 0), -9e18
+            ), 9e18)::bigint AS drift,
             coalesce(l.entries, 0) AS entries,
             l.newest_no, l.last_update, l.chain_broken
         FROM (
@@ -692,12 +695,12 @@ BEGIN
         FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
     )
     SELECT d.casino_id, d.player_id, d.current_balance, d.balance,
-        coalesce(d.current_balance, 0) - d.balance, d.entries, d.last_update, k.kind
+        d.drift, d.entries, d.last_update, k.kind
     FROM compared AS d
     CROSS JOIN LATERAL (
         VALUES
         ('balance', d.cached AND d.entries > 0
-            AND abs(d.current_balance - d.balance) > p_drift_threshold),
+            AND abs(d.drift) > p_drift_threshold),
         ('entry_count', d.cached AND d.entries > 0 AND d.entry_count <> d.entries),
         ('entries_missing', d.newest_no <> d.entries),
         ('chain_broken', d.chain_broken),
@@ -706,8 +709,7 @@ BEGIN
             AND (d.current_balance <> 0 OR d.entry_count <> 0))
     ) AS k (kind, found)
     WHERE k.found
-    ORDER BY abs(coalesce(d.current_balance, 0) - d.balance) DESC,
-        d.casino_id, d.player_id, k.kind;
+    ORDER BY abs(d.drift) DESC, d.casino_id, d.player_id, k.kind;
 END
 $$;
 
@@ -736,8 +738,10 @@ BEGIN
     IF v_by_token AND coalesce(v_casino, v_actor, v_role) IS NULL THEN
         BEGIN
             v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-        EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
-            RETURN; -- no JSON, no claim; the error would show the token
+        EXCEPTION WHEN invalid_text_representation OR untranslatable_character
+            OR numeric_value_out_of_range OR statement_too_complex
+        THEN
+            RETURN; -- no JSON that can be read, no claim; the error would show the token
         END;
         v_casino := v_claims #>> '{app_metadata,casino_id}';
         v_actor := v_claims ->> 'sub';
@@ -861,6 +865,10 @@ BEGIN
     v_open := v_slip.status <> 'closed';
     IF v_open THEN
         v_slip.closed_at := coalesce(p_as_of_ts, now());
+        -- what the table refuses as the time of a slip
+        IF NOT isfinite(v_slip.closed_at) OR v_slip.closed_at >= '10001-01-01 00:00:00+00' THEN
+            PERFORM refuse('LOYALTY_FACTS_INVALID', 'p_as_of_ts is no usable time');
+        END IF;
         v_slip.duration_seconds := floor(extract(epoch FROM v_slip.closed_at - v_slip.started_at));
     END IF;
 
@@ -983,7 +991,13 @@ $$;
 CREATE FUNCTION public.is_blank(p_text text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$ SELECT coalesce(p_text, '') !~ '[^[:space:]]' $$;
+    AS $$
+    SELECT coalesce(p_text, '') !~ (
+        '[^\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5'
+        '\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164'
+        '\ufe00-\ufe0f\ufeff\uffa0]'
+    )
+$$;
 
 
 --
@@ -1552,8 +1566,10 @@ BEGIN
     END IF;
 
     UPDATE player_loyalty AS b
-    SET current_balance = b.current_balance + p_entry.points_delta,
-        entry_count = b.entry_count + 1,
+    SET current_balance = least(
+            greatest(b.current_balance::numeric + p_entry.points_delta, -9e18), 9e18
+        ),
+        entry_count = least(b.entry_count::numeric + 1, 9e18),
         updated_at = now()
     WHERE b.casino_id = p_entry.casino_id AND b.player_id = p_entry.player_id;
     RETURN p_entry;
@@ -1637,7 +1653,7 @@ CREATE FUNCTION public.promotion_objection(p_entry public.loyalty_ledger, OUT re
     AS $$
 DECLARE
     v_calc jsonb := p_entry.metadata -> 'calc';
-    v_base bigint := (base_accrual_of(p_entry.casino_id, p_entry.source_id)).points_delta;
+    v_base loyalty_ledger := base_accrual_of(p_entry.casino_id, p_entry.source_id);
     v_multiplier numeric;
     v_bonus numeric;
     v_points numeric;
@@ -1649,7 +1665,7 @@ BEGIN
         v_bonus := (v_calc ->> 'bonus')::numeric;
     END IF;
     IF v_bonus IS NULL OR v_bonus = trunc(least(v_bonus, 1e12)) THEN
-        v_points := promotion_points(v_base, v_multiplier, v_bonus::bigint);
+        v_points := promotion_points(v_base.points_delta, v_multiplier, v_bonus::bigint);
     END IF;
     refusal := CASE
         WHEN v_points IS NULL OR is_blank(p_entry.campaign_id) THEN 'LOYALTY_PROMOTION_INVALID'
@@ -1665,6 +1681,8 @@ BEGIN
         )
     ) THEN
         detail := 'it differs from the terms in its metadata';
+    ELSIF refusal IS NULL AND p_entry.visit_id IS DISTINCT FROM v_base.visit_id THEN
+        detail := 'its visit is not that of its base accrual';
     END IF;
 END
 $$;
@@ -2022,10 +2040,12 @@ BEGIN
     WHERE l.casino_id = p_entry.casino_id AND l.id = p_entry.reversed_ledger_id;
     IF v_reversed.reason = 'reversal' THEN
         refusal := 'LOYALTY_NOT_REVERSIBLE';
-    ELSIF (p_entry.player_id, p_entry.points_delta)
-        IS DISTINCT FROM (v_reversed.player_id, -v_reversed.points_delta)
-        OR p_entry.rating_slip_id <> v_reversed.rating_slip_id
-        OR p_entry.visit_id <> v_reversed.visit_id
+    ELSIF (
+        p_entry.player_id, p_entry.points_delta, p_entry.rating_slip_id, p_entry.visit_id
+    ) IS DISTINCT FROM (
+        v_reversed.player_id, -v_reversed.points_delta, v_reversed.rating_slip_id,
+        v_reversed.visit_id
+    )
     THEN
         detail := 'it is not the exact opposite of the entry it reverses';
     END IF;
@@ -2788,14 +2808,17 @@ BEGIN
         e.occurred_at
     FROM unnest(p_entries) AS e;
 
-    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
+    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong. One beyond all bounds
+    -- stays that without overflowing: it must not stop the postings.
     INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
     SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
     FROM unnest(p_entries) AS e
     GROUP BY e.casino_id, e.player_id
     ON CONFLICT (casino_id, player_id) DO UPDATE
-    SET current_balance = b.current_balance + excluded.current_balance,
-        entry_count = b.entry_count + excluded.entry_count,
+    SET current_balance = least(
+            greatest(b.current_balance::numeric + excluded.current_balance, -9e18), 9e18
+        ),
+        entry_count = least(b.entry_count::numeric + excluded.entry_count, 9e18),
         updated_at = now();
 
     FOR v_unused IN
@@ -3172,6 +3195,14 @@ ALTER TABLE ONLY public.rating_slip
 
 
 --
+-- Name: rating_slip rating_slip_times_usable; Type: CHECK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rating_slip
+    ADD CONSTRAINT rating_slip_times_usable CHECK ((isfinite(started_at) AND (started_at < '10001-01-01 00:00:00+00'::timestamp with time zone) AND ((closed_at IS NULL) OR (isfinite(closed_at) AND (closed_at < '10001-01-01 00:00:00+00'::timestamp with time zone))))) NOT VALID;
+
+
+--
 -- Name: schema_function schema_function_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3375,7 +3406,7 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 -- Name: audit_log audit_log_operator_adds; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY audit_log_operator_adds ON public.audit_log FOR INSERT TO loyalty_operator WITH CHECK (((casino_id IS NULL) OR (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[]))));
+CREATE POLICY audit_log_operator_adds ON public.audit_log FOR INSERT TO loyalty_operator WITH CHECK (((actor_id IS NULL) AND ((casino_id IS NULL) OR (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])))));
 
 
 --
@@ -3578,7 +3609,7 @@ CREATE POLICY player_loyalty_staff_reads ON public.player_loyalty FOR SELECT TO 
 -- Name: player_loyalty player_loyalty_staff_removes_unused; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY player_loyalty_staff_removes_unused ON public.player_loyalty FOR DELETE TO loyalty_staff, loyalty_postgrest USING (((entry_count = 0) AND (current_balance = 0) AND (casino_id = ( SELECT public.staff_casino('redeem'::text) AS staff_casino))));
+CREATE POLICY player_loyalty_staff_removes_unused ON public.player_loyalty FOR DELETE TO loyalty_staff, loyalty_postgrest USING (((entry_count = 0) AND (current_balance = 0) AND (tier IS NULL) AND (casino_id = ( SELECT public.staff_casino('redeem'::text) AS staff_casino))));
 
 
 --

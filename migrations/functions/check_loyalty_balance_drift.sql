@@ -6,7 +6,7 @@
 --   cache_missing           entries without a cached balance
 --   cache_without_entries   a cached balance or count other than 0 without entries
 -- The threshold applies to kind balance alone. drift is current_balance - computed_balance, an
--- absent cache counted as 0. One statement, so that each player is judged in one snapshot. Refuses
+-- absent cache counted as 0, no further from 0 than 9e18. One statement, so that each player is judged in one snapshot. Refuses
 -- where the caller does not see all that was asked for: it never calls clean what it cannot see.
 CREATE OR REPLACE FUNCTION check_loyalty_balance_drift(
     p_casino_id uuid DEFAULT NULL, p_drift_threshold bigint DEFAULT 0
@@ -51,6 +51,9 @@ BEGIN
             c.player_id IS NOT NULL AS cached,
             c.current_balance, c.entry_count,
             coalesce(l.balance, 0) AS balance,
+            least(greatest(
+                coalesce(c.current_balance, 0)::numeric - coalesce(l.balance, 0), -9e18
+            ), 9e18)::bigint AS drift,
             coalesce(l.entries, 0) AS entries,
             l.newest_no, l.last_update, l.chain_broken
         FROM (
@@ -60,12 +63,12 @@ BEGIN
         FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
     )
     SELECT d.casino_id, d.player_id, d.current_balance, d.balance,
-        coalesce(d.current_balance, 0) - d.balance, d.entries, d.last_update, k.kind
+        d.drift, d.entries, d.last_update, k.kind
     FROM compared AS d
     CROSS JOIN LATERAL (
         VALUES
         ('balance', d.cached AND d.entries > 0
-            AND abs(d.current_balance - d.balance) > p_drift_threshold),
+            AND abs(d.drift) > p_drift_threshold),
         ('entry_count', d.cached AND d.entries > 0 AND d.entry_count <> d.entries),
         ('entries_missing', d.newest_no <> d.entries),
         ('chain_broken', d.chain_broken),
@@ -74,8 +77,7 @@ BEGIN
             AND (d.current_balance <> 0 OR d.entry_count <> 0))
     ) AS k (kind, found)
     WHERE k.found
-    ORDER BY abs(coalesce(d.current_balance, 0) - d.balance) DESC,
-        d.casino_id, d.player_id, k.kind;
+    ORDER BY abs(d.drift) DESC, d.casino_id, d.player_id, k.kind;
 END
 $$;
 

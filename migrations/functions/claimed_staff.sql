@@ -22,8 +22,10 @@ BEGIN
     IF v_by_token AND coalesce(v_casino, v_actor, v_role) IS NULL THEN
         BEGIN
             v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-        EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
-            RETURN; -- no JSON, no claim; the error would show the token
+        EXCEPTION WHEN invalid_text_representation OR untranslatable_character
+            OR numeric_value_out_of_range OR statement_too_complex
+        THEN
+            RETURN; -- no JSON that can be read, no claim; the error would show the token
         END;
         v_casino := v_claims #>> '{app_metadata,casino_id}';
         v_actor := v_claims ->> 'sub';

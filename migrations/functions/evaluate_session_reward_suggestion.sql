@@ -28,6 +28,10 @@ BEGIN
     v_open := v_slip.status <> 'closed';
     IF v_open THEN
         v_slip.closed_at := coalesce(p_as_of_ts, now());
+        -- what the table refuses as the time of a slip
+        IF NOT isfinite(v_slip.closed_at) OR v_slip.closed_at >= '10001-01-01 00:00:00+00' THEN
+            PERFORM refuse('LOYALTY_FACTS_INVALID', 'p_as_of_ts is no usable time');
+        END IF;
         v_slip.duration_seconds := floor(extract(epoch FROM v_slip.closed_at - v_slip.started_at));
     END IF;
 

@@ -1,6 +1,6 @@
 -- Posts one entry for a player whose balance is locked: numbers it after the newest entry, dates
--- it by the database's clock and moves the cached balance by its points. Everything else is as
--- given. Returns the entry. Raises LOYALTY_POINTS_OUT_OF_RANGE and, where the key was taken
+-- it by the database's clock and moves the cached balance by its points, however wrong that is (see
+-- write_closed_slips). Everything else is as given. Returns the entry. Raises LOYALTY_POINTS_OUT_OF_RANGE and, where the key was taken
 -- meanwhile for another player, LOYALTY_IDEMPOTENCY_CONFLICT.
 CREATE OR REPLACE FUNCTION post_entry(p_entry loyalty_ledger) RETURNS loyalty_ledger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
@@ -41,8 +41,10 @@ BEGIN
     END IF;
 
     UPDATE player_loyalty AS b
-    SET current_balance = b.current_balance + p_entry.points_delta,
-        entry_count = b.entry_count + 1,
+    SET current_balance = least(
+            greatest(b.current_balance::numeric + p_entry.points_delta, -9e18), 9e18
+        ),
+        entry_count = least(b.entry_count::numeric + 1, 9e18),
         updated_at = now()
     WHERE b.casino_id = p_entry.casino_id AND b.player_id = p_entry.player_id;
     RETURN p_entry;

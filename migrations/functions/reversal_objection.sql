@@ -1,5 +1,5 @@
 -- What stands against an entry as a reversal: the name of a refusal, or that it is not the exact
--- opposite of what it reverses. Nulls for nothing. (A second one meets a unique
+-- opposite of what it reverses, on the same slip and visit. Nulls for nothing. (A second one meets a unique
 -- index, one of an entry that is not there a foreign key.)
 CREATE OR REPLACE FUNCTION reversal_objection(
     p_entry loyalty_ledger, OUT refusal text, OUT detail text
@@ -13,10 +13,12 @@ BEGIN
     WHERE l.casino_id = p_entry.casino_id AND l.id = p_entry.reversed_ledger_id;
     IF v_reversed.reason = 'reversal' THEN
         refusal := 'LOYALTY_NOT_REVERSIBLE';
-    ELSIF (p_entry.player_id, p_entry.points_delta)
-        IS DISTINCT FROM (v_reversed.player_id, -v_reversed.points_delta)
-        OR p_entry.rating_slip_id <> v_reversed.rating_slip_id
-        OR p_entry.visit_id <> v_reversed.visit_id
+    ELSIF (
+        p_entry.player_id, p_entry.points_delta, p_entry.rating_slip_id, p_entry.visit_id
+    ) IS DISTINCT FROM (
+        v_reversed.player_id, -v_reversed.points_delta, v_reversed.rating_slip_id,
+        v_reversed.visit_id
+    )
     THEN
         detail := 'it is not the exact opposite of the entry it reverses';
     END IF;

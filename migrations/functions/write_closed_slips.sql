@@ -68,14 +68,17 @@ BEGIN
         e.occurred_at
     FROM unnest(p_entries) AS e;
 
-    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong
+    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong. One beyond all bounds
+    -- stays that without overflowing: it must not stop the postings.
     INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
     SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
     FROM unnest(p_entries) AS e
     GROUP BY e.casino_id, e.player_id
     ON CONFLICT (casino_id, player_id) DO UPDATE
-    SET current_balance = b.current_balance + excluded.current_balance,
-        entry_count = b.entry_count + excluded.entry_count,
+    SET current_balance = least(
+            greatest(b.current_balance::numeric + excluded.current_balance, -9e18), 9e18
+        ),
+        entry_count = least(b.entry_count::numeric + excluded.entry_count, 9e18),
         updated_at = now();
 
     FOR v_unused IN

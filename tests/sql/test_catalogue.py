@@ -90,7 +90,7 @@ async def test_the_gateways_hold_no_operational_table_and_change_nothing_but_wha
         "loyalty_ledger": ["SELECT"],
         "loyalty_policy_version": ["SELECT"],
         "player": ["INSERT"],
-        "player_loyalty": ["DELETE", "INSERT", "SELECT"],
+        "player_loyalty": ["DELETE", "SELECT"],
         "rating_slip": ["INSERT", "SELECT", "UPDATE"],
         "staff": ["SELECT"],
     }

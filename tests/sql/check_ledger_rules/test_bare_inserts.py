@@ -115,6 +115,8 @@ async def _of_each_reason(desk: Desk, role: str) -> Mapping[str, _Entry]:
             points_delta=-100,
             balance_after=0,
             reversed_ledger_id=first["id"],
+            rating_slip_id=first["rating_slip_id"],
+            visit_id=first["visit_id"],
         ),
     }
 
@@ -156,6 +158,7 @@ async def _promotion(desk: Desk, role: str, base: asyncpg.Record) -> _Entry:
         points_delta=50,
         balance_after=150,
         rating_slip_id=base["rating_slip_id"],
+        visit_id=base["visit_id"],
         source_kind="rating_slip",
         source_id=base["rating_slip_id"],
         campaign_id="spring",

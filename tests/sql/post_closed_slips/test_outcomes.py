@@ -150,8 +150,10 @@ async def test_a_reversed_slip_stays_reversed_when_its_event_comes_again(
     await post(worker, slip)
     await superuser.execute(
         "INSERT INTO loyalty_ledger (casino_id, player_id, entry_no, points_delta, balance_after,"
-        " reason, reversed_ledger_id, staff_id, note, idempotency_key, payload_hash)"
-        " SELECT casino_id, player_id, 2, -2100, 0, 'reversal', id, gen_random_uuid(),"
+        " reason, reversed_ledger_id, rating_slip_id, visit_id, staff_id, note, idempotency_key,"
+        " payload_hash)"
+        " SELECT casino_id, player_id, 2, -2100, 0, 'reversal', id, rating_slip_id, visit_id,"
+        " gen_random_uuid(),"
         " 'rated the wrong player', gen_random_uuid(), payload_hash FROM loyalty_ledger"
     )
 

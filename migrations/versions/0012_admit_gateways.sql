@@ -1,7 +1,8 @@
 -- Locks: ACCESS EXCLUSIVE on casino_settings and on each table of a casino for an instant.
 --
 -- The staff side: gateways act for people, whose context every statement verifies anew. As in
--- 0006, the functions that policies and triggers need begin with bodies that admit nobody.
+-- 0006, the functions that policies and triggers need begin with bodies that admit nobody, so
+-- nothing is posted from here until functions/ is applied: no version that takes long may follow.
 CREATE FUNCTION claimed_staff(OUT casino_id uuid, OUT actor_id uuid, OUT staff_role text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp
 AS $$ SELECT NULL::uuid, NULL::uuid, NULL::text $$;
@@ -112,7 +113,10 @@ WITH CHECK (
     AND reason = ANY ((SELECT postable_reasons())::loyalty_reason[])
 );
 
-GRANT SELECT, INSERT, DELETE ON player_loyalty TO loyalty_staff, loyalty_postgrest;
+-- A tier is neither theirs to give nor, by removing the row, to take.
+GRANT SELECT, DELETE ON player_loyalty TO loyalty_staff, loyalty_postgrest;
+GRANT INSERT (casino_id, player_id, current_balance, entry_count) ON player_loyalty
+TO loyalty_staff, loyalty_postgrest;
 GRANT UPDATE (current_balance, entry_count, updated_at) ON player_loyalty
 TO loyalty_staff, loyalty_postgrest;
 CREATE POLICY player_loyalty_staff_reads ON player_loyalty FOR SELECT
@@ -124,7 +128,8 @@ TO loyalty_staff, loyalty_postgrest USING (casino_id = (SELECT staff_casino('red
 CREATE POLICY player_loyalty_staff_removes_unused ON player_loyalty FOR DELETE
 TO loyalty_staff, loyalty_postgrest
 USING (
-    entry_count = 0 AND current_balance = 0 AND casino_id = (SELECT staff_casino('redeem'))
+    entry_count = 0 AND current_balance = 0 AND tier IS NULL
+    AND casino_id = (SELECT staff_casino('redeem'))
 );
 
 -- An administrator's reconciliation is audited in the own name.
@@ -134,6 +139,15 @@ CREATE POLICY audit_log_staff_adds ON audit_log FOR INSERT TO loyalty_staff, loy
 WITH CHECK (
     casino_id = (SELECT staff_casino('reconcile'))
     AND actor_id = (SELECT c.actor_id FROM staff_context() AS c)
+);
+
+-- An operator's acts are audited in no person's name. When is the database's to say.
+REVOKE INSERT ON audit_log FROM loyalty_operator;
+GRANT INSERT (casino_id, domain, action, actor_id, actor_name, correlation_id, details)
+ON audit_log TO loyalty_operator;
+ALTER POLICY audit_log_operator_adds ON audit_log WITH CHECK (
+    actor_id IS NULL
+    AND (casino_id IS NULL OR casino_id = ANY ((SELECT service_scope())::uuid[]))
 );
 
 -- An operator repairs balances to what the newest entry says, and to nothing else.
