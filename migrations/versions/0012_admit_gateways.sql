@@ -1,8 +1,15 @@
--- Locks: ACCESS EXCLUSIVE on casino_settings and on each table of a casino for an instant.
+-- Locks: ACCESS EXCLUSIVE on each table of a casino for an instant, once running batches ended.
 --
 -- The staff side: gateways act for people, whose context every statement verifies anew. As in
 -- 0006, the functions that policies and triggers need begin with bodies that admit nobody, so
 -- nothing is posted from here until functions/ is applied: no version that takes long may follow.
+--
+-- In the order in which a batch locks its tables: whoever began before goes on to the end, and
+-- whoever comes after waits at the first. In another order this and a batch wait for each other.
+LOCK TABLE
+    casino, player_loyalty, casino_settings, rating_slip, loyalty_ledger, player, staff, audit_log
+IN ACCESS EXCLUSIVE MODE;
+
 CREATE FUNCTION claimed_staff(OUT casino_id uuid, OUT actor_id uuid, OUT staff_role text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp
 AS $$ SELECT NULL::uuid, NULL::uuid, NULL::text $$;
