@@ -2199,7 +2199,8 @@ BEGIN
     PERFORM require_request(
         p_casino_id, 'promotion', (SELECT c.actor_id FROM staff_context() AS c), p_idempotency_key
     );
-    IF is_blank(p_campaign_id)
+    -- a longer id does not fit into the index that tells campaigns apart
+    IF is_blank(p_campaign_id) OR octet_length(p_campaign_id) > 1000
         OR promotion_points(0, p_promo_multiplier, p_bonus_points) IS NULL
     THEN
         PERFORM refuse('LOYALTY_PROMOTION_INVALID');

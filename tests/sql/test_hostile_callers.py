@@ -250,6 +250,16 @@ async def test_no_cap_is_dodged_within_one_statement(desk: Desk) -> None:
     assert await refusal(asked) == "OVERDRAW_EXCEEDS_CAP"
 
 
+async def test_a_campaign_whose_id_no_index_can_hold_is_refused_as_unusable(desk: Desk) -> None:
+    slip = await accrued_slip(desk)
+    # does not compress
+    long = "".join(str(uuid.uuid4()) for _ in range(300))
+    asked = desk.promote("admin", slip.rating_slip_id, bonus=5, campaign=long)
+    assert await refusal(asked) == "PROMOTION_INVALID"
+    fits = desk.promote("admin", slip.rating_slip_id, bonus=5, campaign=long[:1000])
+    assert (await fits)["promo_points_delta"] == 5
+
+
 def test_no_version_builds_an_index_while_a_trigger_waits_for_its_function() -> None:
     versions = read_migrations().versions
     waiting = [version for version in versions if "has not been applied" in version.sql]
