@@ -38,7 +38,7 @@ def segment_of(kafka: EmbeddedKafka) -> Path:
     return segment
 
 
-async def spoiled_partition_waits_and_its_neighbour_flows(
+async def assert_that_the_partition_waits_and_its_neighbour_flows(
     kafka: EmbeddedKafka,
     database: DatabaseUrls,
     spoil: Callable[[bytearray], None],
@@ -88,7 +88,7 @@ async def spoiled_partition_waits_and_its_neighbour_flows(
 async def test_a_corrupt_record_stops_its_partition_alone_and_posts_once_it_is_mended(
     private_kafka: EmbeddedKafka, database: DatabaseUrls
 ) -> None:
-    await spoiled_partition_waits_and_its_neighbour_flows(
+    await assert_that_the_partition_waits_and_its_neighbour_flows(
         private_kafka, database, spoil_value, ("partition_backs_off", "kafka_error")
     )
 
@@ -96,6 +96,6 @@ async def test_a_corrupt_record_stops_its_partition_alone_and_posts_once_it_is_m
 async def test_a_header_name_that_is_no_utf8_halts_its_partition_alone_and_loses_nothing(
     private_kafka: EmbeddedKafka, database: DatabaseUrls
 ) -> None:
-    await spoiled_partition_waits_and_its_neighbour_flows(
+    await assert_that_the_partition_waits_and_its_neighbour_flows(
         private_kafka, database, spoil_header_name, ("partition_halted", "record_unreadable")
     )

@@ -2,6 +2,8 @@
 
 import re
 
+import asyncpg
+
 from loyalty_worker.resources import resource_folder
 from sqlslips import Connection
 
@@ -28,10 +30,15 @@ async def test_every_file_creates_the_function_it_is_named_after() -> None:
 
 
 async def test_every_body_is_valid_now_that_all_functions_exist(owner: Connection) -> None:
+    invalid = []
     for path in _FOLDER.glob("*.sql"):
-        async with owner.transaction():
-            await owner.execute("SET LOCAL check_function_bodies = on")
-            await owner.execute(path.read_text())
+        try:
+            async with owner.transaction():
+                await owner.execute("SET LOCAL check_function_bodies = on")
+                await owner.execute(path.read_text())
+        except asyncpg.PostgresError as error:
+            invalid.append((path.stem, str(error)))
+    assert invalid == []
 
 
 async def test_no_function_runs_with_its_owners_rights_or_on_the_callers_search_path(

@@ -28,6 +28,7 @@ _STEPS: list[Step] = [
 
 
 def test_every_step_of_a_random_history_is_as_the_model_says(database: DatabaseUrls) -> None:
+    asked = 0
     with asyncio.Runner() as runner:
         opened = open_stage(database, 3)
         stage = runner.run(opened.__aenter__())
@@ -47,8 +48,10 @@ def test_every_step_of_a_random_history_is_as_the_model_says(database: DatabaseU
 
             @rule(requests=st.integers(1, 16))
             def ask(self, requests: int) -> None:
+                nonlocal asked
                 for _ in range(requests):
                     runner.run(self.history.ask())
+                asked += requests
 
             @rule(step=st.sampled_from(_STEPS))
             def something_else(self, step: Step) -> None:
@@ -70,3 +73,4 @@ def test_every_step_of_a_random_history_is_as_the_model_says(database: DatabaseU
             )
         finally:
             runner.run(opened.__aexit__(None, None, None))
+    assert asked > 1000

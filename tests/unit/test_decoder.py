@@ -121,7 +121,8 @@ def test_a_large_value_is_decoded() -> None:
 def test_structured_mode_is_told_by_the_content_type_in_any_case(
     name: str, content_type: bytes
 ) -> None:
-    accepted(json.dumps(EXAMPLE).encode(), ((name, content_type),))
+    event = accepted(json.dumps(EXAMPLE).encode(), ((name, content_type),))
+    assert event.identity == IDENTITY
 
 
 def test_ce_headers_mean_nothing_in_structured_mode() -> None:

@@ -142,14 +142,18 @@ def test_plaintext_kafka_beyond_loopback_is_refused_in_production(
 def test_plaintext_kafka_beyond_loopback_is_for_development(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _load(monkeypatch, {"KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "ENVIRONMENT": "development"})
+    settings = _load(
+        monkeypatch, {"KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "ENVIRONMENT": "development"}
+    )
+    assert settings.kafka_security_protocol == "PLAINTEXT"
 
 
 @pytest.mark.parametrize(
     "servers", ["localhost:9092", "127.0.0.1:1,[::1]:9092", " 127.9.9.9:9092 , localhost:1"]
 )
 def test_plaintext_kafka_is_fine_on_loopback(monkeypatch: pytest.MonkeyPatch, servers: str) -> None:
-    _load(monkeypatch, {"KAFKA_BOOTSTRAP_SERVERS": servers})
+    settings = _load(monkeypatch, {"KAFKA_BOOTSTRAP_SERVERS": servers})
+    assert settings.kafka_bootstrap_servers == servers
 
 
 @pytest.mark.parametrize("servers", ["localhost", "a:b", "a:0", "a:70000", ",", "a:1,"])
@@ -198,7 +202,9 @@ def test_postgresql_that_is_not_verified_is_refused_beyond_this_machine(
 def test_postgresql_is_fine_verified_or_on_this_machine(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    _load(monkeypatch, {"DATABASE_URL": url})
+    settings = _load(monkeypatch, {"DATABASE_URL": url})
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == url
 
 
 def test_a_remote_host_from_libpq_s_environment_is_noticed(
