@@ -17,7 +17,9 @@ from sqltools import add_casino, value_of
 
 TOPIC = "rating-slip-closed"
 GROUP = f"{TOPIC}-accrual"
-_CRC_AT, _COVERED_FROM = 17, 21
+# Where things stand in a record batch, in bytes.
+_LENGTH_AT, _HEAD, _CRC_AT, _COVERED_FROM = 8, 12, 17, 21
+BEFORE = 3
 
 
 def spoil_value(segment: bytearray) -> None:
@@ -29,7 +31,11 @@ def spoil_header_name(segment: bytearray) -> None:
     """Make a header's name no UTF-8, as a producer in another language can."""
     at = segment.index(b"wild-name")
     segment[at : at + 2] = b"\xff\xfe"
-    struct.pack_into(">I", segment, _CRC_AT, calc_crc32c(bytes(segment[_COVERED_FROM:])))
+    batch, end = 0, 0
+    while end <= at:
+        batch, end = end, end + _HEAD + struct.unpack_from(">I", segment, end + _LENGTH_AT)[0]
+    covered = bytes(segment[batch + _COVERED_FROM : end])
+    struct.pack_into(">I", segment, batch + _CRC_AT, calc_crc32c(covered))
 
 
 def segment_of(kafka: EmbeddedKafka) -> Path:
@@ -50,6 +56,8 @@ async def assert_that_the_partition_waits_and_its_neighbour_flows(
     await add_casino(database, factory.casino_id)
     wild = (*STRUCTURED, ("wild-name", b"x"))
     first = message(factory.event(), 0)
+    good = [message(factory.event(), 0) for _ in range(BEFORE)]
+    await publish(kafka.bootstrap_servers, TOPIC, good)
     await publish(
         kafka.bootstrap_servers, TOPIC, [Message(first.key, first.value, wild, partition=0)]
     )
@@ -66,23 +74,28 @@ async def assert_that_the_partition_waits_and_its_neighbour_flows(
         async with asyncio.timeout(60):
             while not worker.events(event):
                 await asyncio.sleep(0.1)
-            while await committed_offsets(kafka.bootstrap_servers, GROUP, TOPIC) != {1: 40}:
+            while await committed_offsets(kafka.bootstrap_servers, GROUP, TOPIC) != {
+                0: BEFORE,
+                1: 40,
+            }:
                 await asyncio.sleep(0.1)
             while await worker.metric("loyalty_consumer_lag_seconds", partition="0") == 0:
                 await asyncio.sleep(0.1)
-        assert worker.events(event)[0]["reason"] == reason
+        assert worker.events(event)[-1]["reason"] == reason
+        if event == "partition_halted":
+            assert f"the record at offset {BEFORE} " in worker.events(event)[-1]["hint"]
         status, text = await worker.probe("/readyz")
         assert status == 503
         assert "the broker does not answer" not in text
         assert await worker.metric("loyalty_consumer_lag_records") == 1
-        assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 40
+        assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 40 + BEFORE
         kafka.stop()
         segment.write_bytes(whole)
         kafka.start()
         await until_no_lag(kafka.bootstrap_servers, GROUP, TOPIC)
         await worker.until_ready()
         assert not worker.events("partition_task_died")
-    assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 41
+    assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 41 + BEFORE
 
 
 async def test_a_corrupt_record_stops_its_partition_alone_and_posts_once_it_is_mended(

@@ -1,10 +1,15 @@
 """Fetches one partition's records, and lets a drain interrupt the wait."""
 
 import asyncio
+import contextlib
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from loyalty_worker.consumers.inspector import record_of
 from loyalty_worker.domain.records import Record
@@ -13,6 +18,8 @@ from loyalty_worker.ports import Fault, NeedsPersonError
 # A compressed megabyte can hold a gigabyte: a batch ends when it is so large, and looks so often.
 _FULL_BYTES = 16 * 1024 * 1024
 _CHUNK_RECORDS = 100
+# What aiokafka raises for a record that it cannot read, dropping those it had read before.
+_UNREADABLE = (CorruptRecordException, UnicodeDecodeError)
 
 _Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
@@ -47,14 +54,34 @@ class PartitionFetcher:
 
         A lone record is returned at once; while there is traffic, up to `max_wait` seconds are
         spent on filling the batch. Raises `Fault`, aiokafka's `KafkaError`, and
-        `NeedsPersonError` for a record that aiokafka cannot read at all.
+        `NeedsPersonError` for a record that aiokafka cannot read at all; the records before it
+        are returned first.
         """
+        with contextlib.suppress(*_UNREADABLE):
+            return await self._fetch(position, _CHUNK_RECORDS)
+        # Nothing was taken: again, one by one, up to the record itself.
+        try:
+            return await self._fetch(position, 1)
+        except UnicodeDecodeError:
+            raise NeedsPersonError(
+                "record_unreadable",
+                f"the record at offset {position} has a header whose name is not UTF-8, which the "
+                "client library cannot read; find its producer, and have the record expire or be "
+                "deleted once it was published again without that header",
+            ) from None
+
+    async def _fetch(self, position: int, chunk_records: int) -> tuple[Record, ...]:
         loop = asyncio.get_running_loop()
         records: list[_Raw] = []
         size, wait, linger_until = 0, self._idle_wait, 0.0
         while len(records) < self._max_records and size < _FULL_BYTES:
-            wanted = min(_CHUNK_RECORDS, self._max_records - len(records))
-            chunk = await self._poll(wanted, wait, position)
+            wanted = min(chunk_records, self._max_records - len(records))
+            try:
+                chunk = await self._poll(wanted, wait, position)
+            except _UNREADABLE:
+                if not records:
+                    raise
+                break  # what was taken is posted first: the position has passed it
             linger_until = linger_until or loop.time() + self._max_wait
             records += chunk
             size += sum(len(record.value or b"") for record in chunk)
@@ -84,13 +111,6 @@ class PartitionFetcher:
             if error.args and error.args[0].get(self._tp) != position:
                 return []  # the same: the answer to a fetch from before the seek
             raise Fault("offset_out_of_range") from error
-        except UnicodeDecodeError:
-            raise NeedsPersonError(
-                "record_unreadable",
-                f"a record soon after offset {position} has a header whose name is not UTF-8, "
-                "which the client library cannot read; find its producer, and have the record "
-                "expire or be deleted once it was published again without that header",
-            ) from None
         finally:
             getting.cancel()
             drained.cancel()
