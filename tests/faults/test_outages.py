@@ -77,7 +77,8 @@ async def test_outages_of_postgres_and_kafka_under_traffic_lose_and_double_nothi
             await outage_of_postgres(worker, private_postgres)
             await restart_of_kafka(worker, private_kafka)
         await until_no_lag(kafka, GROUP, TOPIC)
-        assert worker.events("partition_backs_off")
+        # A fault that is retried without a pause comes back thousands of times in such an outage.
+        assert 0 < len(worker.events("partition_backs_off")) < 300
         assert not worker.events("partition_task_died")
     ends = await end_offsets(kafka, TOPIC)
     await assert_reckoning(

@@ -22,6 +22,7 @@ from loyalty_worker.telemetry.http import HttpPages, serve_http
         ("casino", "add", "2f6d3c1e-1111-4222-8333-444455556666", "--yes"),
         ("ledger", "show", "2f6d3c1e-1111-4222-8333-444455556666"),
         ("topics", "create", "--partitions", "0"),
+        ("run", "--workers", "2"),  # one consumer a process: FastStream's workers share a port
     ],
 )
 async def test_a_wrong_command_line_is_a_usage_error(arguments: tuple[str, ...]) -> None:
