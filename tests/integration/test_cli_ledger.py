@@ -17,7 +17,7 @@ from loyalty_worker.database.gateways import (
     StaffTransaction,
     staff_transaction,
 )
-from loyalty_worker.database.ledger import PostgresLedgerTransaction
+from loyalty_worker.database.transaction import PostgresLedgerTransaction
 from loyalty_worker.domain.events import SlipClosed
 from loyalty_worker.embedded.logins import DatabaseUrls
 from slips import SlipFactory

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from loyalty_worker.domain.events import Decoded
 from loyalty_worker.domain.outcomes import RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.ports import Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,12 @@ class Posted:
 
     `settled` holds the records that were counted: those at or above the former position, in
     offset order. `redelivered` is the number of the others, which were counted before.
+    `released` are parked promotions that slips of the batch released.
     """
 
     settled: tuple[Settled, ...]
     redelivered: int
+    released: tuple[Released, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ nothing is decided meanwhile.
 
 from loyalty_worker.domain.events import Undecodable
 from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
-from loyalty_worker.domain.refusals import Refusal
-from loyalty_worker.ports import Fault, NeedsPersonError, Posting
+from loyalty_worker.domain.refusals import PARKED_FOR, Refusal
+from loyalty_worker.ports import Fault, Posting
 
 _VERDICTS = {
     "accrued": Outcome.ACCRUED,
@@ -20,8 +20,7 @@ _VERDICTS = {
 def outcome_of(result: Posting | Undecodable) -> RecordOutcome:
     """Return the outcome of a record that was judged by the database, or that is no event.
 
-    Raises `NeedsPersonError` for what would be parked, and `Fault` for a refusal that can only
-    come from the worker's own context.
+    Raises `Fault` for a refusal that can only come from the worker's own context.
     """
     if isinstance(result, Undecodable):
         return RecordOutcome(
@@ -39,8 +38,6 @@ def outcome_of(result: Posting | Undecodable) -> RecordOutcome:
             sqlstate=refusal.sqlstate,
             detail=result.detail,
         )
-    if refusal.event_outcome is Outcome.PARKED:
-        raise NeedsPersonError(
-            refusal.name, "a casino of this batch has accrual_enabled = false; enable it"
-        )
+    if refusal in PARKED_FOR:
+        return RecordOutcome(Outcome.PARKED, reason=PARKED_FOR[refusal].value)
     raise Fault("refused", refusal.sqlstate)

@@ -1,6 +1,6 @@
 """The main use case: post one batch of one partition, whole or not at all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random
 
@@ -13,8 +13,8 @@ from loyalty_worker.application.batches import (
     Settled,
     Verdict,
 )
-from loyalty_worker.application.outcome_table import outcome_of
-from loyalty_worker.domain.events import Decoded, SlipClosed
+from loyalty_worker.application.judgement import casinos_of, judge, keep
+from loyalty_worker.domain.events import Decoded
 from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
 from loyalty_worker.domain.records import Record
 from loyalty_worker.ports import (
@@ -23,7 +23,6 @@ from loyalty_worker.ports import (
     Ledger,
     LedgerTransaction,
     NeedsPersonError,
-    Posting,
     Progress,
 )
 
@@ -67,17 +66,16 @@ class PostBatch:
         raise AssertionError("tenacity ends by returning or raising")  # pragma: no cover
 
     async def _post(self, batch: Batch, decoded: Sequence[Decoded]) -> Verdict:
-        casinos = {event.casino_id for event in decoded if isinstance(event, SlipClosed)}
         correlation = f"{self._group}:{batch.at}:{batch.start}"
-        async with self._ledger.transaction(casinos, correlation) as tx:
+        async with self._ledger.transaction(casinos_of(decoded), correlation) as tx:
             progress = await tx.lock_progress(self._group, batch.at)
             if progress is None or progress.generation != batch.generation:
                 return Misplaced(None)
             if batch.start > progress.next_offset:
                 return Misplaced(progress.next_offset)
-            outcomes = await _outcomes(tx, batch, decoded)
-            results = list(zip(batch.records, decoded, outcomes, strict=True))
-            await self._keep_letters(tx, batch, progress, results)
+            judged = await judge(tx, batch.records, decoded)
+            results = list(zip(batch.records, decoded, judged.outcomes, strict=True))
+            await self._keep(tx, batch, progress, results)
             settled = tuple(
                 Settled(record, event, outcome)
                 for record, event, outcome in results
@@ -86,39 +84,20 @@ class PostBatch:
             if batch.end > progress.next_offset:
                 advance = _advance(batch, progress, settled)
                 await tx.advance_progress(self._group, batch.at, batch.generation, advance)
-        return Posted(settled, len(results) - len(settled))
+        return Posted(settled, len(results) - len(settled), judged.released)
 
-    async def _keep_letters(
+    async def _keep(
         self,
         tx: LedgerTransaction,
         batch: Batch,
         progress: Progress,
         results: Sequence[tuple[Record, Decoded, RecordOutcome]],
     ) -> None:
-        letters = [result for result in results if result[2].outcome is Outcome.DEAD_LETTERED]
-        if letters:
-            await tx.file_dead_letters(self._group, letters)
+        await keep(tx, self._group, results)
         may_have_letters = batch.start < progress.next_offset or progress.generation > 1
-        if may_have_letters and len(letters) < len(results):
-            await tx.resolve_dead_letters(
-                [r for r, _, o in results if o.outcome is not Outcome.DEAD_LETTERED]
-            )
-
-
-async def _outcomes(
-    tx: LedgerTransaction, batch: Batch, decoded: Sequence[Decoded]
-) -> list[RecordOutcome]:
-    slips = [
-        (record, event)
-        for record, event in zip(batch.records, decoded, strict=True)
-        if isinstance(event, SlipClosed)
-    ]
-    postings = iter(await tx.post_closed_slips(slips) if slips else ())
-    return [_outcome(event, postings) for event in decoded]
-
-
-def _outcome(event: Decoded, postings: Iterator[Posting]) -> RecordOutcome:
-    return outcome_of(next(postings) if isinstance(event, SlipClosed) else event)
+        settled = [r for r, _, o in results if o.outcome is not Outcome.DEAD_LETTERED]
+        if may_have_letters and settled:
+            await tx.resolve_dead_letters(settled)
 
 
 def _advance(batch: Batch, progress: Progress, settled: Sequence[Settled]) -> Advance:

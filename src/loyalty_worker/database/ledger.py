@@ -1,30 +1,28 @@
-"""The ledger's gateway for the worker: one method per SQL function.
+"""The ledger's gateway for the worker: transactions, and the progress beside them."""
 
-Batches travel as parallel arrays of typed columns, which PostgreSQL unpacks several times faster
-than one JSON document.
-"""
-
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from loyalty_worker.database.letters import letter_columns
-from loyalty_worker.database.slips import slip_columns
 from loyalty_worker.database.sqlstates import faults
-from loyalty_worker.domain.events import Decoded, SlipClosed
-from loyalty_worker.domain.outcomes import DuplicateBy, RecordOutcome
-from loyalty_worker.domain.records import PartitionId, Record
-from loyalty_worker.ports import Advance, Fault, Posting, Progress
+from loyalty_worker.database.transaction import PostgresLedgerTransaction
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import Fault, Progress
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+
+
+class _RolledBackError(Exception):
+    """Ends a rehearsal; never leaves this module."""
 
 
 class PostgresLedger:
@@ -48,6 +46,16 @@ class PostgresLedger:
                     "SELECT set_service_context($1, $2)", sorted(casino_ids), correlation_id
                 )
                 yield PostgresLedgerTransaction(connection)
+
+    @asynccontextmanager
+    async def rehearsal(
+        self, casino_ids: Collection[UUID], correlation_id: str
+    ) -> AsyncIterator["PostgresLedgerTransaction"]:
+        """Open a transaction that is rolled back at its end, however it ends. Raises `Fault`."""
+        with contextlib.suppress(_RolledBackError):
+            async with self.transaction(casino_ids, correlation_id) as tx:
+                yield tx
+                raise _RolledBackError
 
     async def read_progress(self, group: str, at: PartitionId) -> Progress | None:
         """Return the partition's current progress. Raises `Fault`."""
@@ -85,85 +93,3 @@ class PostgresLedger:
         async with self._pool.acquire(timeout=self._acquire_timeout) as connection:
             self._observe_acquire(time.monotonic() - started)
             yield connection
-
-
-class PostgresLedgerTransaction:
-    """One open transaction of the ledger."""
-
-    def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
-
-    async def lock_progress(self, group: str, at: PartitionId) -> Progress | None:
-        """Lock the partition's current progress row."""
-        row = await self._connection.fetchrow(
-            "SELECT * FROM lock_consumer_progress($1, $2, $3)", group, at.topic, at.partition
-        )
-        return None if row is None else Progress(**dict(row))
-
-    async def post_closed_slips(self, slips: Sequence[tuple[Record, SlipClosed]]) -> list[Posting]:
-        """Post slips of one partition in order; one posting each."""
-        at = slips[0][0]
-        rows = await self._connection.fetch(
-            "SELECT verdict, duplicate_by, refusal, detail, points FROM post_closed_slips("
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
-            " ORDER BY ordinal",
-            *slip_columns(at.topic, at.partition, slips),
-        )
-        return [
-            Posting(
-                verdict=row["verdict"],
-                duplicate_by=DuplicateBy(row["duplicate_by"]) if row["duplicate_by"] else None,
-                refusal=row["refusal"],
-                detail=row["detail"],
-                points=row["points"] or 0,
-            )
-            for row in rows
-        ]
-
-    async def file_dead_letters(
-        self, group: str, letters: Sequence[tuple[Record, Decoded, RecordOutcome]]
-    ) -> None:
-        """Keep records of one partition that cannot succeed."""
-        at = letters[0][0]
-        await self._connection.execute(
-            "SELECT file_dead_letters("
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-            group,
-            at.topic,
-            at.partition,
-            *letter_columns(letters),
-        )
-
-    async def resolve_dead_letters(self, records: Sequence[Record]) -> int:
-        """Mark open letters of these records of one partition as resolved."""
-        at = records[0]
-        resolved: int = await self._connection.fetchval(
-            "SELECT resolve_dead_letters($1, $2, $3, $4)",
-            at.topic,
-            at.partition,
-            [record.offset for record in records],
-            [record.fingerprint() for record in records],
-        )
-        return resolved
-
-    async def advance_progress(
-        self, group: str, at: PartitionId, generation: int, advance: Advance
-    ) -> None:
-        """Move the partition's position and counts."""
-        await self._connection.execute(
-            "SELECT advance_consumer_progress("
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            group,
-            at.topic,
-            at.partition,
-            generation,
-            advance.next_offset,
-            advance.last_record_offset,
-            advance.last_record_hash,
-            advance.accrued,
-            advance.duplicate,
-            advance.skipped,
-            advance.parked,
-            advance.dead_lettered,
-            advance.without_record,
-        )

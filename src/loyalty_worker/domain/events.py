@@ -1,4 +1,4 @@
-"""What a record says once it is decoded: a closed slip, or the reason why it says nothing."""
+"""What a record says once it is decoded: an event, or the reason why it is none."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -60,6 +60,23 @@ class SlipClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class PromotionAwarded:
+    """`casino.promotion.awarded.v1`: a campaign's award for a slip.
+
+    Exactly one of `promo_multiplier` and `bonus_points` is to be given; the database refuses
+    anything else. `event_time` is the CloudEvents `time`, where given; aware, in UTC.
+    """
+
+    identity: EventIdentity
+    event_time: datetime | None
+    casino_id: UUID
+    rating_slip_id: UUID
+    campaign_id: str
+    promo_multiplier: Decimal | None
+    bonus_points: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Undecodable:
     """A record that is no valid event. `detail` names the place, never the value (privacy).
 
@@ -73,4 +90,5 @@ class Undecodable:
     casino_id: UUID | None = None
 
 
-Decoded: TypeAlias = SlipClosed | Undecodable
+Event: TypeAlias = SlipClosed | PromotionAwarded
+Decoded: TypeAlias = Event | Undecodable

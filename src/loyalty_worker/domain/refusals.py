@@ -6,7 +6,7 @@ against it. Names and numbers never change, new ones are added at the end.
 
 from enum import StrEnum
 
-from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.domain.outcomes import Outcome, ParkedCause
 
 
 class Refusal(StrEnum):
@@ -55,10 +55,15 @@ class Refusal(StrEnum):
 
         None where the refusal is about the caller and not about the record: then it is a fault.
         """
-        if self is Refusal.LOYALTY_ACCRUAL_DISABLED:
+        if self in PARKED_FOR:
             return Outcome.PARKED
         return None if self in _ABOUT_THE_CALLER else Outcome.DEAD_LETTERED
 
+
+PARKED_FOR = {
+    Refusal.LOYALTY_ACCRUAL_DISABLED: ParkedCause.ACCRUAL_DISABLED,
+    Refusal.LOYALTY_BASE_NOT_ACCRUED: ParkedCause.AWAITING_ACCRUAL,
+}
 
 _ABOUT_THE_CALLER = frozenset(
     {

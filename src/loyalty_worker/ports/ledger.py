@@ -1,4 +1,4 @@
-"""What the application needs from outside, as protocols; `database` and `consumers` provide it."""
+"""The ledger's database: what one transaction can do, and the values that go in and out."""
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from loyalty_worker.domain.events import Decoded, SlipClosed
+from loyalty_worker.domain.events import Decoded, Event, PromotionAwarded, SlipClosed
 from loyalty_worker.domain.outcomes import DuplicateBy, RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.ports.halts import Halt, Obstacles
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The database's verdict on one slip: exactly one of `outcome` kinds, or a refusal by name.
+    """The database's verdict on one event: exactly one of `outcome` kinds, or a refusal by name.
 
-    `verdict` is accrued, duplicate, skipped or refused; `points` are those minted now.
+    `verdict` is accrued, duplicate, skipped or refused; `points` are those minted now. What is to
+    be parked is refused too: LOYALTY_ACCRUAL_DISABLED, LOYALTY_BASE_NOT_ACCRUED.
     """
 
     verdict: str
@@ -59,29 +61,12 @@ class Posting:
     points: int
 
 
-class Fault(Exception):  # noqa: N818 - the field's word for what is retried, see the specification
-    """Something outside failed and will be tried again: no outcome, nothing committed.
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What became of one parked event that was released: the topic it came from, the outcome."""
 
-    `reason` is a short code for logs and metrics (a closed set), `sqlstate` PostgreSQL's where it
-    has one. The text of the driver's exception is not kept: it can hold personal data.
-    """
-
-    def __init__(self, reason: str, sqlstate: str | None = None) -> None:
-        super().__init__(reason if sqlstate is None else f"{reason} ({sqlstate})")
-        self.reason = reason
-        self.sqlstate = sqlstate
-
-
-class NeedsPersonError(Exception):
-    """The work cannot go on until a person acts; `reason` is a code, `detail` says what to do.
-
-    The worker looks again from time to time and goes on by itself once the cause is gone.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+    topic: str
+    outcome: RecordOutcome
 
 
 class LedgerTransaction(Protocol):
@@ -91,8 +76,50 @@ class LedgerTransaction(Protocol):
         """Lock the partition's progress row until the end; None where there is none yet."""
         ...
 
+    async def obstacles(self, group: str, at: PartitionId, start: int, end: int) -> Obstacles:
+        """Return the topic's halt, and the quarantined records of offsets `start` to `end` - 1."""
+        ...
+
+    async def record_halt(self, group: str, topic: str, halt: Halt) -> None:
+        """Halt the topic for the group; where it is halted already nothing changes."""
+        ...
+
     async def post_closed_slips(self, slips: Sequence[tuple[Record, SlipClosed]]) -> list[Posting]:
         """Post slips in the order given, as if one by one; one posting each, same order."""
+        ...
+
+    async def post_promotions(
+        self, promotions: Sequence[tuple[Record, PromotionAwarded]]
+    ) -> list[Posting]:
+        """Post promotions in the order given, as if one by one; one posting each, same order."""
+        ...
+
+    async def release_parked_promotions(self, slips: Sequence[tuple[UUID, UUID]]) -> list[Released]:
+        """Settle the parked promotions of slips (casino, slip) that were just accrued or skipped.
+
+        They are posted in the order in which they came; a refusal becomes a letter.
+        """
+        ...
+
+    async def park_events(
+        self, group: str, events: Sequence[tuple[Record, Event, RecordOutcome]]
+    ) -> None:
+        """Keep events that wait, whole; the outcome's reason is why. Kept ones stay as they are."""
+        ...
+
+    async def close_parked_events(self, closings: Sequence[tuple[int, RecordOutcome]]) -> None:
+        """Write down what became of parked rows, locking them; those closed meanwhile stay.
+
+        `dead_lettered` files the letter; `parked` lets the row wait on, for the outcome's reason.
+        """
+        ...
+
+    async def close_letters(self, closings: Sequence[tuple[int, RecordOutcome]]) -> None:
+        """Write down what a redrive made of open letters, locking them.
+
+        `dead_lettered` counts the attempt and leaves the letter open; anything else is
+        `redriven`. Raises `Fault` (conflict) where one of them is not open any more.
+        """
         ...
 
     async def file_dead_letters(
@@ -121,6 +148,12 @@ class Ledger(Protocol):
         """Open a transaction scoped to these casinos; commits on normal exit, else rolls back."""
         ...
 
+    def rehearsal(
+        self, casino_ids: Collection[UUID], correlation_id: str
+    ) -> AbstractAsyncContextManager[LedgerTransaction]:
+        """Open a transaction that is rolled back at its end, however it ends."""
+        ...
+
     async def read_progress(self, group: str, at: PartitionId) -> Progress | None:
         """Return the partition's current progress without locking it."""
         ...
@@ -132,12 +165,4 @@ class Ledger(Protocol):
 
         Where another worker was faster, its row is returned unchanged.
         """
-        ...
-
-
-class Decoder(Protocol):
-    """Turns a record into an event or into the reason why it is none; never raises."""
-
-    def __call__(self, record: Record, /) -> Decoded:
-        """Decode one record."""
         ...

@@ -1,0 +1,42 @@
+"""What the application needs from outside, as protocols; `database` and `consumers` provide it."""
+
+from loyalty_worker.ports.decoder import Decoder
+from loyalty_worker.ports.faults import Fault, NeedsPersonError
+from loyalty_worker.ports.halts import Halt, Obstacles
+from loyalty_worker.ports.ledger import (
+    Advance,
+    Ledger,
+    LedgerTransaction,
+    Posting,
+    Progress,
+    Released,
+)
+from loyalty_worker.ports.outbox import Leases, Outbox, OutgoingRecord, Publisher
+from loyalty_worker.ports.stored import (
+    DeadLetters,
+    LetterFilter,
+    ParkedEvents,
+    StoredRecord,
+)
+
+__all__ = [
+    "Advance",
+    "DeadLetters",
+    "Decoder",
+    "Fault",
+    "Halt",
+    "Leases",
+    "Ledger",
+    "LedgerTransaction",
+    "LetterFilter",
+    "NeedsPersonError",
+    "Obstacles",
+    "Outbox",
+    "OutgoingRecord",
+    "ParkedEvents",
+    "Posting",
+    "Progress",
+    "Publisher",
+    "Released",
+    "StoredRecord",
+]
