@@ -87,7 +87,7 @@ def reckon(kafka: str, topic: str, ends: dict[int, int]) -> Expected:
             expected.unrated.add(slip["rating_slip_id"])
         elif slip["rating_slip_id"] not in expected.rated:
             expected.rated.add(slip["rating_slip_id"])
-            expected.points[slip["player_id"]] += _points(slip)
+            expected.points[slip["player_id"]] += points_of(slip)
     return expected
 
 
@@ -111,7 +111,8 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _points(slip: dict[str, Any]) -> int:
+def points_of(slip: dict[str, Any]) -> int:
+    """Return a slip's base points, in fractions."""
     policy = slip["policy_snapshot"]["loyalty"]
     exact = (
         Fraction(str(slip["average_bet"]))

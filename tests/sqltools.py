@@ -59,3 +59,23 @@ async def value_of(database: DatabaseUrls, query: str, *arguments: object) -> in
     async with connected(database.superuser) as connection:
         value: int = await connection.fetchval(query, *arguments)
     return value
+
+
+async def fail_slips(database: DatabaseUrls, condition: str, sqlstate: str) -> None:
+    """Let the database fail for slips whose new row fulfils a condition, such as a full disk."""
+    async with connected(database.superuser) as connection:
+        await connection.execute(
+            "CREATE OR REPLACE FUNCTION fail_slips() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$BEGIN RAISE EXCEPTION 'provoked' USING ERRCODE = '{sqlstate}'; END$$"
+        )
+        await connection.execute("GRANT EXECUTE ON FUNCTION fail_slips() TO PUBLIC")
+        await connection.execute(
+            "CREATE OR REPLACE TRIGGER fail_slips BEFORE INSERT ON rating_slip FOR EACH ROW"
+            f" WHEN ({condition}) EXECUTE FUNCTION fail_slips()"
+        )
+
+
+async def mend_slips(database: DatabaseUrls) -> None:
+    """End what `fail_slips` began."""
+    async with connected(database.superuser) as connection:
+        await connection.execute("DROP TRIGGER fail_slips ON rating_slip")

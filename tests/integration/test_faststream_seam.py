@@ -89,12 +89,12 @@ async def test_a_batch_goes_through_faststream_untouched_and_its_verdict_comes_b
 ) -> None:
     loop = RecordingLoop(batch_with(b"\xff\x00", None))
     broker = broker_on(kafka.address)
-    _, posted = subscribed(broker, topic, loop, Posted((), 0))
+    _, posted = subscribed(broker, topic, loop, Posted((), 0, 1))
     await broker.start()
     while not loop.verdicts:
         await asyncio.sleep(0.01)
     await broker.stop()
-    assert loop.verdicts == [Posted((), 0)]
+    assert loop.verdicts == [Posted((), 0, 1)]
     assert posted[0][0] is loop.batch
     assert len(posted[0][1]) == 2
     assert loop.drained
@@ -103,12 +103,12 @@ async def test_a_batch_goes_through_faststream_untouched_and_its_verdict_comes_b
 async def test_a_batch_without_records_goes_through_as_well(kafka: Part, topic: str) -> None:
     loop = RecordingLoop(batch_with())
     broker = broker_on(kafka.address)
-    subscribed(broker, topic, loop, Posted((), 0))
+    subscribed(broker, topic, loop, Posted((), 0, 1))
     await broker.start()
     while not loop.verdicts:
         await asyncio.sleep(0.01)
     await broker.stop()
-    assert loop.verdicts == [Posted((), 0)]
+    assert loop.verdicts == [Posted((), 0, 1)]
 
 
 async def test_what_a_handler_raises_is_said_and_comes_back_as_no_verdict(
@@ -131,7 +131,7 @@ async def test_what_a_handler_raises_is_said_and_comes_back_as_no_verdict(
 async def test_the_client_is_built_with_no_unsafe_default(kafka: Part, topic: str) -> None:
     loop = RecordingLoop(batch_with(b"x"))
     broker = broker_on(kafka.address)
-    subscriber, _ = subscribed(broker, topic, loop, Posted((), 0))
+    subscriber, _ = subscribed(broker, topic, loop, Posted((), 0, 1))
     await broker.start()
     consumer = subscriber.consumer
     assert consumer is not None

@@ -1,7 +1,6 @@
 """What is committed, when, and by whom: aiokafka's and FastStream's own ways lose records here."""
 
 import asyncio
-import uuid
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -15,23 +14,7 @@ from parts.source import Part
 from parts.topics import committed_offsets, end_offsets, publish, until_no_lag
 from parts.worker import running_worker, worker_environment
 from slips import SlipFactory, message
-from sqltools import add_casino, connected, row_of, value_of
-
-
-async def disable_accrual(database: DatabaseUrls, casino_id: str) -> None:
-    async with connected(database.superuser) as connection:
-        await connection.execute(
-            "INSERT INTO casino_settings (casino_id, accrual_enabled) VALUES ($1, false)",
-            uuid.UUID(casino_id),
-        )
-
-
-async def enable_accrual(database: DatabaseUrls, casino_id: str) -> None:
-    async with connected(database.superuser) as connection:
-        await connection.execute(
-            "UPDATE casino_settings SET accrual_enabled = true WHERE casino_id = $1",
-            uuid.UUID(casino_id),
-        )
+from sqltools import add_casino, connected, fail_slips, mend_slips, row_of, value_of
 
 
 async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_and_catches_up(
@@ -41,7 +24,7 @@ async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_
     waiting, flowing = SlipFactory(1), SlipFactory(2)
     for factory in (waiting, flowing):
         await add_casino(database, factory.casino_id)
-    await disable_accrual(database, waiting.casino_id)
+    await fail_slips(database, f"NEW.casino_id = '{waiting.casino_id}'", "53100")
     environment = worker_environment(database, kafka.address, topic)
     group = f"{topic}-accrual"
     async with running_worker(environment, directory) as worker:
@@ -56,17 +39,16 @@ async def test_a_partition_that_waits_commits_nothing_while_its_neighbour_flows_
         async with asyncio.timeout(30):
             while await worker.metric("loyalty_consumer_lag_records", partition="0") != 20:
                 await asyncio.sleep(0.1)
-        assert await worker.metric("loyalty_consumer_paused_partitions", reason="halted") == 1
-        await enable_accrual(database, waiting.casino_id)
+        assert await worker.metric("loyalty_consumer_paused_partitions", reason="backoff") == 1
+        await mend_slips(database)
         await until_no_lag(kafka.address, group, topic)
         await worker.until_ready()
     assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 70
-    (said,) = worker.events("partition_halted")
-    assert said["reason"] == "LOYALTY_ACCRUAL_DISABLED"
+    assert {line["sqlstate"] for line in worker.events("partition_backs_off")} == {"53100"}
 
 
 async def test_a_record_without_a_timestamp_is_as_old_as_its_lag_is_known(casino: Casino) -> None:
-    await disable_accrual(casino.database, casino.slips.casino_id)
+    await fail_slips(casino.database, "true", "53100")
     record = message(casino.slips.event())
     async with AIOKafkaProducer(bootstrap_servers=casino.kafka) as producer:
         await producer.send_and_wait(
@@ -107,7 +89,7 @@ async def test_a_wait_survives_a_rebalance(
     topic = await create_topic(2)
     waiting = SlipFactory(1)
     await add_casino(database, waiting.casino_id)
-    await disable_accrual(database, waiting.casino_id)
+    await fail_slips(database, f"NEW.casino_id = '{waiting.casino_id}'", "53100")
     environment = worker_environment(database, kafka.address, topic)
     async with running_worker(environment, directory, "first") as first:
         await first.until_ready()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from loyalty_worker.application.batches import Batch, Misplaced, Posted
+from loyalty_worker.application.breaker import BreakerLimits
 from loyalty_worker.application.post_batch import PostBatch
 from loyalty_worker.consumers.decoder import SlipDecoder
 from loyalty_worker.database.ledger import PostgresLedger
@@ -17,6 +18,7 @@ from sqltools import add_casino, row_of, value_of
 
 AT = PartitionId("rating-slip-closed", 0)
 GROUP = "loyalty-accrual"
+BREAKER = BreakerLimits(share=0.5, min_records=100, run=100)
 LIMITS = PoolLimits(
     max_size=2,
     connect_timeout_seconds=5,
@@ -51,7 +53,9 @@ class Poster:
     ) -> object:
         batch = Batch(AT, generation, start, end, records)
         decoder = SlipDecoder()
-        return await PostBatch(self.ledger, GROUP)(batch, [decoder(record) for record in records])
+        return await PostBatch(self.ledger, GROUP, BREAKER)(
+            batch, [decoder(record) for record in records]
+        )
 
     async def counts(self) -> tuple[int, ...]:
         return tuple(await row_of(self.database, COUNTS))
@@ -77,7 +81,7 @@ async def test_a_batch_is_counted_with_the_offsets_that_hold_no_record(poster: P
 
 
 async def test_a_range_without_any_record_moves_the_position_as_well(poster: Poster) -> None:
-    assert await poster.post(10, 13) == Posted((), 0)
+    assert await poster.post(10, 13) == Posted((), 0, 13)
     assert await poster.counts() == (10, 13, 0, 0, 0, 0, 3)
 
 
@@ -99,7 +103,7 @@ async def test_a_zombies_late_batch_changes_nothing(poster: Poster) -> None:
     records = poster.records(10, 11, 12)
     await poster.post(10, 13, records)
     before = await poster.counts()
-    assert await poster.post(10, 13, records) == Posted((), 3)
+    assert await poster.post(10, 13, records) == Posted((), 3, 13)
     assert await poster.counts() == before
     assert await poster.entries() == 3
 

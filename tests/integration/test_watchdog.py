@@ -59,7 +59,7 @@ class HangingHandler:
 
     async def __call__(self, _batch: Batch, _decoded: tuple[Decoded, ...]) -> Verdict:
         await self.let_go.wait()
-        return Posted((), 0)
+        return Posted((), 0, 1)
 
 
 class CountedSemaphore(asyncio.Semaphore):
@@ -101,7 +101,7 @@ async def consuming(
     health = Health(2, lambda: time.monotonic() + running.clock)
     running = Consuming(topic, kafka, health, HangingHandler(), CountedSemaphore(batches_in_flight))
     metrics = Metrics(topics=[topic], dead_letter_reasons=[], fault_reasons=[])
-    report = GroupReport("watchdog", topic, health, metrics)
+    report = GroupReport("watchdog", topic, health, metrics, {})
     broker = KafkaBroker(
         kafka, logger=None, apply_types=False, consumer_only=True, allow_auto_create_topics=False
     )

@@ -21,10 +21,15 @@ _STOP_SECONDS = 60.0
 
 
 class WorkerProcess:
-    """One `loyalty run`; its log lines are kept in a file of its own."""
+    """One `loyalty run`; its log lines are kept in a file of its own.
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    `only` are its parts; by default those whose topics the environment names, and the sweeper.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path, only: str | None = None) -> None:
         self._environment = environment
+        promotion = "promotion," if "LOYALTY_TOPIC_PROMOTION" in environment else ""
+        self._only = only or f"accrual,{promotion}sweeper"
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._http = ""
@@ -45,7 +50,7 @@ class WorkerProcess:
         seen = len(self._lines())
         with self._log.open("ab") as log:
             self._process = start_process(
-                [sys.executable, "-m", "loyalty_worker", "run"],
+                [sys.executable, "-m", "loyalty_worker", "run", "--only", self._only],
                 environment={**os.environ, **self._environment},
                 output=log,
                 errors=log,
@@ -161,10 +166,13 @@ def worker_environment(
 
 @asynccontextmanager
 async def running_worker(
-    environment: Mapping[str, str], directory: Path, name: str = "worker"
+    environment: Mapping[str, str],
+    directory: Path,
+    name: str = "worker",
+    only: str | None = None,
 ) -> AsyncIterator[WorkerProcess]:
     """Run a worker within the context; ends it by its id, whatever happened."""
-    worker = WorkerProcess(environment, directory / f"{name}.log")
+    worker = WorkerProcess(environment, directory / f"{name}.log", only)
     await worker.start()
     try:
         yield worker

@@ -3,6 +3,7 @@
 The one place that knows every part; parts get what they need handed to them.
 """
 
+from loyalty_worker.app.parts import Part
 from loyalty_worker.app.worker import run
 
-__all__ = ["run"]
+__all__ = ["Part", "run"]

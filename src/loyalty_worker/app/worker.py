@@ -2,16 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiokafka.errors import KafkaError
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from loyalty_worker.app.accrual import CLIENT_RETRY_MS, AccrualConsumer, Telemetry, inspector_client
 from loyalty_worker.app.asyncapi import asyncapi_document
+from loyalty_worker.app.consumer import CLIENT_RETRY_MS, EventConsumer, Shared, inspector_client
 from loyalty_worker.app.database import database_url, pool_limits, watch_database
+from loyalty_worker.app.gauges import watch_stored_state
+from loyalty_worker.app.parts import Part, consumptions, letter_topics
 from loyalty_worker.app.signals import stop_on_signals
 from loyalty_worker.app.startup import check_database, check_topics, retrying
 from loyalty_worker.database.ledger import PostgresLedger
@@ -19,6 +21,7 @@ from loyalty_worker.database.migration_files import read_migrations
 from loyalty_worker.database.pool import open_pool
 from loyalty_worker.database.sqlstates import FAULT_REASONS
 from loyalty_worker.domain.events import DecodeReason
+from loyalty_worker.domain.outcomes import LetterReason
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.settings import Settings
 from loyalty_worker.settings.kafka import broker_security
@@ -35,22 +38,24 @@ EXIT_DONE = 0
 EXIT_UNEXPECTED = 1
 
 
-def run(settings: Settings) -> int:
-    """Run the worker until it is told to stop; return its exit status."""
+def run(settings: Settings, parts: Collection[Part] = tuple(Part)) -> int:
+    """Run these parts of the worker until told to stop; return the process's exit status."""
     key = settings.log_pseudonym_key
     configure_logging(settings.log_level, None if key is None else key.get_secret_value())
-    return asyncio.run(_Worker(settings).run())
+    return asyncio.run(_Worker(settings, frozenset(parts)).run())
 
 
 class _Worker:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parts: frozenset[Part]) -> None:
         self._settings = settings
+        self._consumptions = [one for part, one in consumptions(settings).items() if part in parts]
+        self._parts = parts
         self._status = EXIT_DONE
         self._migrations = read_migrations()
         self._health = Health(settings.stall_timeout_seconds)
         self._metrics = Metrics(
             topics=[settings.topic_rating_slip_closed, settings.topic_promotion],
-            dead_letter_reasons=[*DecodeReason, *(refusal.name for refusal in Refusal)],
+            dead_letter_reasons=[*DecodeReason, *LetterReason, *(one.name for one in Refusal)],
             fault_reasons=FAULT_REASONS,
         )
         self._broker = KafkaBroker(
@@ -87,18 +92,24 @@ class _Worker:
             self._pool = await stack.enter_async_context(
                 open_pool(database_url(settings), pool_limits(settings))
             )
-            accrual = AccrualConsumer(
+            ledger = PostgresLedger(
+                self._pool,
+                settings.database_acquire_timeout_seconds,
+                self._metrics.db_pool_acquire_seconds.observe,
+            )
+            shared = Shared(
                 settings,
                 self._broker,
-                PostgresLedger(
-                    self._pool,
-                    settings.database_acquire_timeout_seconds,
-                    self._metrics.db_pool_acquire_seconds.observe,
-                ),
-                Telemetry(self._health, self._metrics),
+                ledger,
+                self._health,
+                self._metrics,
+                asyncio.Semaphore(settings.max_batches_in_flight),
                 self._fail,
             )
-            document = asyncapi_document(self._broker, {accrual.topic: "rating-slip-closed"})
+            consumers = [EventConsumer(one, shared) for one in self._consumptions]
+            document = asyncapi_document(
+                self._broker, {one.topic: one.contract for one in self._consumptions}
+            )
             pages = HttpPages(
                 metrics=lambda: self._metrics.render(ready=self._health.ready().ok),
                 live=self._health.live,
@@ -110,8 +121,15 @@ class _Worker:
             )
             _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
             watches = (
-                accrual.watch(),
+                *(consumer.watch() for consumer in consumers),
                 watch_database(self._pool, self._migrations, self._health, self._metrics),
+                watch_stored_state(
+                    self._pool,
+                    settings.database_acquire_timeout_seconds,
+                    [one.topic for one in self._consumptions],
+                    self._health,
+                    self._metrics,
+                ),
             )
             for watch in watches:
                 task = asyncio.create_task(watch)
@@ -120,7 +138,9 @@ class _Worker:
             yield
 
     async def _wait(self) -> None:
-        topics = [self._settings.topic_rating_slip_closed]
+        topics = [one.topic for one in self._consumptions]
+        if Part.RELAY in self._parts:
+            topics += letter_topics(self._settings)
         async for attempt in retrying(self._health, self._settings.retry_backoff_max_ms / 1000):
             with attempt:
                 await check_database(self._pool, self._migrations)

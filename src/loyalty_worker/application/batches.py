@@ -6,7 +6,7 @@ from typing import TypeAlias
 from loyalty_worker.domain.events import Decoded
 from loyalty_worker.domain.outcomes import RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
-from loyalty_worker.ports import Released
+from loyalty_worker.ports import Halt, Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,19 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The batch is committed to the database; its offsets may be committed to Kafka.
+    """Everything below `next_offset` is committed to the database; Kafka may be told so.
 
-    `settled` holds the records that were counted: those at or above the former position, in
-    offset order. `redelivered` is the number of the others, which were counted before.
-    `released` are parked promotions that slips of the batch released.
+    `next_offset` is the batch's end, or lies before it where the breaker tripped or a record was
+    isolated; `halt` says so. `settled` holds the records that were counted: those at or above the
+    former position, in offset order. `redelivered` is the number of the others, which were
+    counted before. `released` are parked promotions that slips of the batch released.
     """
 
     settled: tuple[Settled, ...]
     redelivered: int
+    next_offset: int
     released: tuple[Released, ...] = ()
+    halt: Halt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,9 @@ class Faulted:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """Nothing was done because a person has to act first; `reason` is a code.
+    """Nothing was done because the topic is halted until a person resumes it."""
 
-    The partition stays where it is and looks again from time to time.
-    """
-
-    reason: str
-    detail: str
+    halt: Halt
 
 
 Verdict: TypeAlias = Posted | Misplaced | Faulted | Halted

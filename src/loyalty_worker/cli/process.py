@@ -2,26 +2,51 @@
 
 import http.client
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, CommandError
+from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, USAGE, CommandError
 from loyalty_worker.cli.options import JsonOption, worker_url
 from loyalty_worker.cli.output import print_json, print_line
 from loyalty_worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from loyalty_worker import app
 
 _PROBE_TIMEOUT_SECONDS = 3.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
-def run() -> None:
-    """Consume rating slips and post them until SIGTERM."""
+def run(
+    *,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="PART,…",
+            help="Run these parts alone: accrual, promotion, sweeper, relay; all if not given.",
+        ),
+    ] = None,
+) -> None:
+    """Consume rating slips and promotions and post them until SIGTERM."""
     settings = load_settings()
     worker_url(settings)
     from loyalty_worker import app  # noqa: PLC0415 - FastStream is slow to import, others need none
 
-    raise typer.Exit(app.run(settings))
+    raise typer.Exit(app.run(settings, _parts(only, [*app.Part])))
+
+
+def _parts(only: str | None, known: "Sequence[app.Part]") -> "list[app.Part]":
+    if only is None:
+        return list(known)
+    wanted = {name.strip() for name in only.split(",")}
+    unknown = wanted - {part.value for part in known}
+    if unknown:
+        names = ", ".join(part.value for part in known)
+        raise CommandError(USAGE, f"no part is called {', '.join(sorted(unknown))}; write {names}")
+    return [part for part in known if part.value in wanted]
 
 
 def healthcheck(

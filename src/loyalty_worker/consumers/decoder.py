@@ -1,30 +1,33 @@
-"""From a record to a closed slip, or to the reason why there is none; raises for no bytes."""
+"""From a record to its event, or to the reason why there is none; raises for no bytes."""
 
 import re
-from typing import Final, TypeGuard
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from loyalty_worker.consumers.cloudevents import NotAnEventError, read_event
-from loyalty_worker.consumers.facts import slip_closed
+from loyalty_worker.consumers.facts import promotion_awarded, slip_closed
 from loyalty_worker.consumers.schema import EventSchema
 from loyalty_worker.consumers.strict_json import Json
-from loyalty_worker.domain.events import Decoded, DecodeReason, EventIdentity, Undecodable
+from loyalty_worker.domain.events import Decoded, DecodeReason, Event, EventIdentity, Undecodable
 from loyalty_worker.domain.records import Record
+from loyalty_worker.ports import Decoder
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_ATTRIBUTE: Final = 512
 
 
-class SlipDecoder:
-    """Decodes the topic `rating-slip-closed`.
+class EventDecoder:
+    """Decodes one topic: `contract` is its folder under `schemas/`, `read` takes a valid event.
 
     Where several reasons apply, the first of these is given: no JSON or no object, no event
     identity, unknown type, broken schema.
     """
 
-    def __init__(self) -> None:
-        self._schema = EventSchema("rating-slip-closed")
+    def __init__(self, contract: str, read: Callable[[dict[str, Any]], Event]) -> None:
+        self._schema = EventSchema(contract)
+        self._read = read
 
     def __call__(self, record: Record) -> Decoded:
         """Decode one record."""
@@ -32,7 +35,7 @@ class SlipDecoder:
             event = read_event(record)
         except NotAnEventError as error:
             return _undecodable(error.reason, error.detail, error.readable)
-        return self._refusal(event) or slip_closed(event)
+        return self._refusal(event) or self._read(event)
 
     def _refusal(self, event: dict[str, Json]) -> Undecodable | None:
         for attribute in ("id", "source"):
@@ -46,6 +49,31 @@ class SlipDecoder:
         if violation is not None:
             return _undecodable(DecodeReason.EVENT_SCHEMA_INVALID, str(violation), event)
         return None
+
+
+class SlipDecoder(EventDecoder):
+    """Decodes `rating-slip-closed`."""
+
+    def __init__(self) -> None:
+        super().__init__("rating-slip-closed", slip_closed)
+
+
+class PromotionDecoder(EventDecoder):
+    """Decodes `promotion`."""
+
+    def __init__(self) -> None:
+        super().__init__("promotion", promotion_awarded)
+
+
+class TopicDecoders:
+    """Decodes records of several topics, each by its own decoder; for records that were kept."""
+
+    def __init__(self, by_topic: Mapping[str, Decoder]) -> None:
+        self._by_topic = by_topic
+
+    def __call__(self, record: Record) -> Decoded:
+        """Decode one record; raises `KeyError` for a topic that nobody decodes."""
+        return self._by_topic[record.topic](record)
 
 
 def _undecodable(reason: DecodeReason, detail: str, readable: object) -> Undecodable:

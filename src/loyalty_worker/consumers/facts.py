@@ -1,4 +1,4 @@
-"""From a valid `casino.rating-slip.closed.v1` to the slip's facts, exactly as sent."""
+"""From a valid event to its facts, exactly as sent."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_worker.consumers.strict_json import dump
-from loyalty_worker.domain.events import EventIdentity, SlipClosed, VisitKind
+from loyalty_worker.domain.events import EventIdentity, PromotionAwarded, SlipClosed, VisitKind
 
 
 def slip_closed(event: dict[str, Any]) -> SlipClosed:
-    """Read the facts of an event that the schema has accepted."""
+    """Read the facts of a `casino.rating-slip.closed.v1` that the schema has accepted."""
     data = event["data"]
     time, gaming_day = event.get("time"), data.get("gaming_day")
     snapshot = data.get("policy_snapshot")
@@ -30,6 +30,25 @@ def slip_closed(event: dict[str, Any]) -> SlipClosed:
         duration_seconds=int(data["duration_seconds"]),
         gaming_day=None if gaming_day is None else date.fromisoformat(gaming_day),
         policy_snapshot=None if snapshot is None else dump(snapshot),
+    )
+
+
+def promotion_awarded(event: dict[str, Any]) -> PromotionAwarded:
+    """Read the award of a `casino.promotion.awarded.v1` that the schema has accepted."""
+    data = event["data"]
+    time, multiplier, bonus = (
+        event.get("time"),
+        data.get("promo_multiplier"),
+        data.get("bonus_points"),
+    )
+    return PromotionAwarded(
+        identity=EventIdentity(event["source"], event["id"]),
+        event_time=None if time is None else _instant(time),
+        casino_id=UUID(data["casino_id"]),
+        rating_slip_id=UUID(data["rating_slip_id"]),
+        campaign_id=data["campaign_id"],
+        promo_multiplier=None if multiplier is None else Decimal(multiplier),
+        bonus_points=None if bonus is None else int(bonus),
     )
 
 

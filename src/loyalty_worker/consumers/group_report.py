@@ -21,15 +21,26 @@ class PartitionState(StrEnum):
 
 
 class GroupReport:
-    """One consumer group's view: membership, and the state of each assigned partition."""
+    """One consumer group's view: membership, and the state of each assigned partition.
 
-    def __init__(self, group: str, topic: str, health: Health, metrics: Metrics) -> None:
+    `states` is shared by all groups of the process: its gauges show their partitions together.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        topic: str,
+        health: Health,
+        metrics: Metrics,
+        states: dict[PartitionId, PartitionState],
+    ) -> None:
         self.group = group
         self.topic = topic
         self.health = health
         self.metrics = metrics
-        self.states: dict[PartitionId, PartitionState] = {}
+        self.states = states
         self.committed: dict[PartitionId, int] = {}
+        self._halted_for: str | None = None
 
     def joining(self) -> None:
         """Not a member yet, or between two assignments."""
@@ -39,7 +50,6 @@ class GroupReport:
         """A rebalance gave us this many partitions."""
         self.health.release(f"group {self.group}")
         self.metrics.consumer_rebalances.inc(event="assigned")
-        self.metrics.consumer_assigned_partitions.set(partitions)
         _log.info("partitions_assigned", group=self.group, partitions=partitions)
 
     def revoked(self, partitions: int) -> None:
@@ -48,6 +58,19 @@ class GroupReport:
         if partitions:
             self.metrics.consumer_rebalances.inc(event="revoked")
             _log.info("partitions_revoked", group=self.group, partitions=partitions)
+
+    def topic_halted(self, reason: str, hint: str) -> None:
+        """The topic waits for a person; said once, however many of its partitions wait."""
+        if self._halted_for == reason:
+            return
+        self._halted_for = reason
+        _log.critical("topic_halted", group=self.group, topic=self.topic, reason=reason, hint=hint)
+
+    def topic_flows(self) -> None:
+        """A partition of the topic posts; nothing halts the topic."""
+        if self._halted_for is not None:
+            self._halted_for = None
+            _log.info("topic_flows_again", group=self.group, topic=self.topic)
 
     def tick(self) -> None:
         """The supervisor is alive."""
@@ -88,7 +111,8 @@ class GroupReport:
         self.metrics.consumer_lag_seconds.set(age_seconds, **where)
 
     def show_states(self) -> None:
-        """Show how many partitions wait, by reason."""
+        """Show how many partitions there are, and how many wait, by reason."""
+        self.metrics.consumer_assigned_partitions.set(len(self.states))
         counts = Counter(self.states.values())
         for state in PartitionState:
             if state is not PartitionState.FLOWING:

@@ -19,7 +19,7 @@ from loyalty_worker.consumers.partition_report import PartitionReport
 from loyalty_worker.consumers.position import PartitionPositions
 from loyalty_worker.consumers.subscriber import Consume
 from loyalty_worker.domain.records import PartitionId
-from loyalty_worker.ports import Fault, NeedsPersonError
+from loyalty_worker.ports import Fault, NeedsPersonError, TopicHaltedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +149,22 @@ class PartitionTask:
             self._report.polled()
             verdict = await self._consume(batch)
         match verdict:
-            case Posted():
-                self._position = batch.end
-                self._offsets.due(batch.end)
+            case Posted(next_offset=next_offset, halt=halt):
+                self._position = next_offset
+                self._offsets.due(next_offset)
                 self._report.posted(batch, verdict)
                 if batch.records:
                     self._positions.remember(self._at, batch.generation, batch.records[0])
+                if next_offset < batch.end or halt is not None:
+                    await self._offsets.commit()
+                    if halt is not None:
+                        raise TopicHaltedError(batch.at.topic, halt)
+                    raise _NotInPlaceError
             case Misplaced(expected):
                 self._report.misplaced(batch, expected)
                 raise _NotInPlaceError
-            case Halted(reason, detail):
-                raise NeedsPersonError(reason, detail)
+            case Halted(halt):
+                raise TopicHaltedError(batch.at.topic, halt)
             case Faulted(reason, sqlstate):
                 raise Fault(reason, sqlstate)
             case None:

@@ -7,9 +7,9 @@ import time
 
 from loyalty_worker.application.batches import Batch, Posted
 from loyalty_worker.consumers.group_report import GroupReport, PartitionState
-from loyalty_worker.consumers.record_report import report_settled
+from loyalty_worker.consumers.record_report import report_released, report_settled
 from loyalty_worker.domain.records import PartitionId
-from loyalty_worker.ports import Fault, NeedsPersonError
+from loyalty_worker.ports import Fault, NeedsPersonError, TopicHaltedError
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -59,6 +59,9 @@ class PartitionReport:
             known = self._halted_for == error.reason
             self._halted_for = error.reason
             self._set(PartitionState.HALTED, error.reason)
+            if isinstance(error, TopicHaltedError):
+                self._group.topic_halted(error.reason, error.detail)
+                return
             if known:  # it was said; the probe and the metrics keep saying it
                 return
             _log.critical(
@@ -88,10 +91,13 @@ class PartitionReport:
     def posted(self, batch: Batch, verdict: Posted) -> None:
         """A batch is in the database."""
         now = time.time()
+        self._group.topic_flows()
         self._metrics.batch_records.observe(len(batch.records))
         self._metrics.consumer_redelivered_records.inc(verdict.redelivered)
         for settled in verdict.settled:
             report_settled(self._metrics, settled, now)
+        for released in verdict.released:
+            report_released(self._metrics, released)
 
     def misplaced(self, batch: Batch, expected: int | None) -> None:
         """The database refused a range that does not join on to its position."""

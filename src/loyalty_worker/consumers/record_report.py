@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from loyalty_worker.application.batches import Settled
-from loyalty_worker.domain.events import SlipClosed
-from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.domain.events import PromotionAwarded, SlipClosed
+from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
+from loyalty_worker.ports import Released
 from loyalty_worker.telemetry.logs import get_logger
 from loyalty_worker.telemetry.metrics import Metrics
 
@@ -14,14 +15,10 @@ _log = get_logger(__name__)
 def report_settled(metrics: Metrics, settled: Settled, now: float) -> None:
     """Count one record, and log it where it is a dead letter; `now` in seconds since 1970."""
     record, outcome = settled.record, settled.outcome
-    metrics.events.inc(topic=record.topic, outcome=outcome.outcome.value, source="live")
+    is_promotion = isinstance(settled.decoded, PromotionAwarded)
+    _count(metrics, record.topic, outcome, "live", "promotion" if is_promotion else "base_accrual")
     _observe_ages(metrics, settled, now)
-    if outcome.outcome is Outcome.ACCRUED:
-        metrics.points.inc(outcome.points, reason="base_accrual")
-    elif outcome.duplicate_by is not None:
-        metrics.duplicates.inc(by=outcome.duplicate_by.value)
-    elif outcome.outcome is Outcome.DEAD_LETTERED:
-        metrics.dead_letters.inc(topic=record.topic, reason=str(outcome.reason))
+    if outcome.outcome is Outcome.DEAD_LETTERED:
         identity = settled.decoded.identity
         _log.warning(
             "record_dead_lettered",
@@ -36,13 +33,34 @@ def report_settled(metrics: Metrics, settled: Settled, now: float) -> None:
         )
 
 
+def report_released(metrics: Metrics, released: Released) -> None:
+    """Count one parked event that was settled."""
+    _count(metrics, released.topic, released.outcome, "release", "promotion")
+
+
+def _count(
+    metrics: Metrics, topic: str, outcome: RecordOutcome, source: str, points_reason: str
+) -> None:
+    metrics.events.inc(topic=topic, outcome=outcome.outcome.value, source=source)
+    if outcome.outcome is Outcome.ACCRUED:
+        metrics.points.inc(outcome.points, reason=points_reason)
+    elif outcome.duplicate_by is not None:
+        metrics.duplicates.inc(by=outcome.duplicate_by.value)
+    elif outcome.outcome is Outcome.DEAD_LETTERED:
+        metrics.dead_letters.inc(topic=topic, reason=str(outcome.reason))
+
+
 def _observe_ages(metrics: Metrics, settled: Settled, now: float) -> None:
     record, event = settled.record, settled.decoded
     if record.timestamp_ms >= 0:  # a producer may leave it out
         metrics.record_to_commit_seconds.observe(
             max(0.0, now - record.timestamp_ms / 1000), source="live"
         )
+    happened = None
     if isinstance(event, SlipClosed):
         happened = event.event_time or event.closed_at
+    elif isinstance(event, PromotionAwarded):
+        happened = event.event_time
+    if happened is not None:
         age = (datetime.fromtimestamp(now, UTC) - happened).total_seconds()
         metrics.event_to_commit_seconds.observe(max(0.0, age), source="live")

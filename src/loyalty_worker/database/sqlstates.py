@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from loyalty_worker.ports import Fault
+from loyalty_worker.ports import UNKNOWN_ERROR, Fault
 
 _BY_SQLSTATE = {
     "40001": "conflict",  # serialization failure
@@ -32,7 +32,7 @@ FAULT_REASONS = frozenset(
     {
         *_BY_SQLSTATE.values(),
         *_BY_CLASS.values(),
-        "database_error",
+        UNKNOWN_ERROR,
         "kafka_unreachable",
         "kafka_error",
         "handler_failed",
@@ -44,12 +44,12 @@ def fault_of(error: BaseException) -> Fault:
     """Return the fault that stands for a driver's exception; without its text."""
     if isinstance(error, asyncpg.PostgresError):
         sqlstate = error.sqlstate or ""
-        reason = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2], "database_error")
+        reason = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2], UNKNOWN_ERROR)
         return Fault(reason, sqlstate or None)
     if isinstance(error, TimeoutError):
         return Fault("database_timeout")
     if isinstance(error, ValueError):  # asyncpg could not encode an argument
-        return Fault("database_error")
+        return Fault(UNKNOWN_ERROR)
     return Fault("database_unreachable")
 
 

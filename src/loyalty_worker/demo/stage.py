@@ -22,6 +22,7 @@ from loyalty_worker.embedded.processes import temporary_directory
 from loyalty_worker.publishing.topics import TopicSpec, create_topics
 
 TOPIC: Final = "rating-slip-closed"
+PROMOTIONS = "promotion"
 PARTITIONS: Final = 4
 
 # As in production: lag and the service level are measured by the broker's clock.
@@ -60,8 +61,8 @@ def raised_stage(casinos: Sequence[Casino], announce: Callable[[str], None]) -> 
             kafka.bootstrap_servers,
             asyncio.run(_prepare_database(postgres.superuser_url, casinos, announce)),
         )
-        asyncio.run(_create_topic(stage.bootstrap_servers))
-        announce(f"topic {TOPIC} has {PARTITIONS} partitions")
+        asyncio.run(_create_topics(stage.bootstrap_servers))
+        announce(f"topics {TOPIC} and {PROMOTIONS} have {PARTITIONS} partitions")
         yield stage
 
 
@@ -90,6 +91,8 @@ async def _prepare_database(
     return database
 
 
-async def _create_topic(bootstrap_servers: str) -> None:
+async def _create_topics(bootstrap_servers: str) -> None:
     options = {"bootstrap_servers": [bootstrap_servers]}
-    await create_topics(options, [TopicSpec(TOPIC, _TOPIC_CONFIGURATION)], PARTITIONS, 1)
+    names = (TOPIC, PROMOTIONS, f"{TOPIC}.dlq", f"{PROMOTIONS}.dlq")
+    specs = [TopicSpec(name, _TOPIC_CONFIGURATION) for name in names]
+    await create_topics(options, specs, PARTITIONS, 1)

@@ -1,8 +1,8 @@
 """What the application needs from outside, as protocols; `database` and `consumers` provide it."""
 
 from loyalty_worker.ports.decoder import Decoder
-from loyalty_worker.ports.faults import Fault, NeedsPersonError
-from loyalty_worker.ports.halts import Halt, Obstacles
+from loyalty_worker.ports.faults import UNKNOWN_ERROR, Fault, NeedsPersonError
+from loyalty_worker.ports.halts import Halt, Obstacles, TopicHaltedError
 from loyalty_worker.ports.ledger import (
     Advance,
     Ledger,
@@ -20,6 +20,7 @@ from loyalty_worker.ports.stored import (
 )
 
 __all__ = [
+    "UNKNOWN_ERROR",
     "Advance",
     "DeadLetters",
     "Decoder",
@@ -39,4 +40,5 @@ __all__ = [
     "Publisher",
     "Released",
     "StoredRecord",
+    "TopicHaltedError",
 ]

@@ -1,5 +1,7 @@
 """What goes wrong outside: faults, which are retried, and what waits for a person."""
 
+UNKNOWN_ERROR = "database_error"  # the reason of a fault that no rule names
+
 
 class Fault(Exception):  # noqa: N818 - the field's word for what is retried, see the specification
     """Something outside failed and will be tried again: no outcome, nothing committed.

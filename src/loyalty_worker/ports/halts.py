@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from loyalty_worker.ports.faults import NeedsPersonError
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -27,3 +29,22 @@ class Obstacles:
 
     halt: Halt | None = None
     quarantined: frozenset[tuple[int, bytes]] = frozenset()
+
+
+class TopicHaltedError(NeedsPersonError):
+    """The whole topic is halted for the group: each of its partitions waits for `loyalty resume`.
+
+    `detail` says where it happened, and the commands that help.
+    """
+
+    def __init__(self, topic: str, halt: Halt) -> None:
+        where = f"{topic} {halt.partition} {halt.offset}"
+        aside = f"`loyalty dlq quarantine {where} --reason …` sets that record aside, "
+        super().__init__(
+            halt.reason,
+            f"at partition {halt.partition}, offset {halt.offset}: {halt.detail}; look with "
+            f"`loyalty dlq list --topic {topic}`, mend the cause, then "
+            f"{aside if halt.reason == 'unknown_error' else ''}"
+            f"`loyalty resume {topic} --reason …` goes on",
+        )
+        self.topic = topic

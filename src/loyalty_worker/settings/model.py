@@ -131,6 +131,37 @@ class Settings(BaseSettings):
         default=30_000, ge=1, description="longest pause after a fault"
     )
 
+    on_unknown_error_rating_slip_closed: Literal["stop", "dead_letter"] = Field(
+        default="stop",
+        description="for a record that alone fails with an error that no rule names: "
+        "halt the topic, or a dead letter",
+    )
+    on_unknown_error_promotion: Literal["stop", "dead_letter"] = Field(
+        default="stop", description="the same for promotions"
+    )
+    breaker_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="the topic halts when more than this share of a partition's newest records "
+        "is refused",
+    )
+    breaker_min_records: int = Field(
+        default=100,
+        ge=1,
+        le=100_000,
+        description="of at least so many; of ten times as many at most",
+    )
+    breaker_run_records: int = Field(
+        default=100, ge=1, description="or when so many in a row are refused"
+    )
+    parked_expiry_seconds: float = Field(
+        default=7 * 24 * 60 * 60.0,
+        gt=0,
+        description="a promotion whose slip does not come for so long becomes a dead letter; "
+        "time during which its casino was disabled does not count",
+    )
+
     position_check_seconds: float = Field(
         default=60.0,
         gt=0,

@@ -73,6 +73,15 @@ class ClosedGauge(_Closed[Gauge]):
         """Show `value`."""
         self._child(labels).set(value)
 
+    def replace(self, values: Mapping[tuple[str, ...], float], /) -> None:
+        """Show these values, by their labels in the order of declaration, and 0 for the others."""
+        shown = dict.fromkeys(self._children, 0.0)
+        for given, value in values.items():
+            known = self._values(dict(zip(self._allowed, given, strict=True)))
+            shown[known] = shown.get(known, 0.0) + value
+        for known, value in shown.items():
+            self._child(dict(zip(self._allowed, known, strict=True))).set(value)
+
     def remove(self, **labels: str | int) -> None:
         """Show nothing any more for these labels; fine where nothing was shown."""
         values = self._values(labels)

@@ -14,6 +14,8 @@ STAGES = ("decode", "database", "commit")
 REBALANCE_EVENTS = ("assigned", "revoked", "lost")
 PAUSE_REASONS = ("starting", "backoff", "halted")
 POINT_REASONS = ("base_accrual", "promotion")
+HALT_REASONS = ("breaker", "unknown_error")
+PARKED_REASONS = ("awaiting_accrual", "accrual_disabled")
 POOL_STATES = ("used", "idle")
 SQLSTATE_CLASSES = (
     *("08", "22", "23", "25", "28", "40", "42", "53", "54", "55", "57", "58", "LY", "XX"),
@@ -46,6 +48,7 @@ class Metrics:
         self._ready = self._gauge("ready", "1 while /readyz is true, else 0")
         self._consumer(topics)
         self._work(topics, dead_letter_reasons, fault_reasons)
+        self._stored(topics, dead_letter_reasons)
         self._database()
 
     def render(self, *, ready: bool) -> bytes:
@@ -128,6 +131,25 @@ class Metrics:
         )
         self.event_to_commit_seconds = self._histogram(
             "event_to_commit_seconds", "From the event's time to the commit", _TO_COMMIT, source
+        )
+
+    def _stored(self, topics: Collection[str], dead_letter_reasons: Collection[str]) -> None:
+        """What every replica reads from the database, so that it survives restarts."""
+        self.consumer_halted = self._gauge(
+            "consumer_halted",
+            "1 while the topic is halted until a person resumes it",
+            {"topic": topics, "reason": HALT_REASONS},
+        )
+        self.dead_letters_open = self._gauge(
+            "dead_letters_open",
+            "Dead letters that wait for a person",
+            {"reason": dead_letter_reasons},
+        )
+        self.dead_letter_oldest_timestamp_seconds = self._gauge(
+            "dead_letter_oldest_timestamp_seconds", "When the oldest open one was filed; 0 for none"
+        )
+        self.parked_events = self._gauge(
+            "parked_events", "Events that wait", {"reason": PARKED_REASONS}
         )
 
     def _database(self) -> None:

@@ -1,17 +1,18 @@
-"""Builds the consumer of `rating-slip-closed` from its parts."""
+"""Builds the consumer of an event topic from its parts: one group, one topic."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faststream.kafka import KafkaBroker
 
+from loyalty_worker.application.breaker import BreakerLimits
+from loyalty_worker.application.isolate import Isolate, UnknownErrorPolicy
 from loyalty_worker.application.post_batch import PostBatch
-from loyalty_worker.consumers.decoder import SlipDecoder
-from loyalty_worker.consumers.group_report import GroupReport
+from loyalty_worker.consumers.group_report import GroupReport, PartitionState
 from loyalty_worker.consumers.inspector import LogInspector
 from loyalty_worker.consumers.lag import LagSampler
 from loyalty_worker.consumers.partition import PartitionContext, PartitionLimits, PartitionTask
@@ -21,7 +22,7 @@ from loyalty_worker.consumers.subscriber import Consume
 from loyalty_worker.consumers.subscription import subscribe
 from loyalty_worker.consumers.supervisor import GroupSupervisor
 from loyalty_worker.domain.records import PartitionId
-from loyalty_worker.ports import Ledger
+from loyalty_worker.ports import Decoder, Ledger
 from loyalty_worker.settings import Settings
 from loyalty_worker.settings.kafka import kafka_client_options
 from loyalty_worker.telemetry.health import Health
@@ -55,36 +56,51 @@ def inspector_client(settings: Settings) -> AIOKafkaConsumer:
 
 
 @dataclass(frozen=True, slots=True)
-class Telemetry:
-    """Where a consumer says what it does."""
+class Consumption:
+    """Which topic a group consumes, how its records become events, and what a poison becomes.
 
+    `contract` is the topic's folder under `schemas/`.
+    """
+
+    topic: str
+    contract: str
+    group: str
+    decoder: Decoder
+    on_unknown_error: UnknownErrorPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the consumers of one process share.
+
+    `in_flight` bounds their transactions at once, `states` are those of all their partitions.
+    """
+
+    settings: Settings
+    broker: KafkaBroker
+    ledger: Ledger
     health: Health
     metrics: Metrics
+    in_flight: asyncio.Semaphore
+    on_fatal: Callable[[str], None]
+    states: dict[PartitionId, PartitionState] = field(default_factory=dict)
 
 
-class AccrualConsumer:
-    """The accrual group's subscriber with everything around it."""
+class EventConsumer:
+    """A group's subscriber with everything around it."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        broker: KafkaBroker,
-        ledger: Ledger,
-        telemetry: Telemetry,
-        on_fatal: Callable[[str], None],
-    ) -> None:
-        self.topic = settings.topic_rating_slip_closed
-        group = f"{settings.kafka_group_prefix}-accrual"
+    def __init__(self, consumption: Consumption, shared: Shared) -> None:
+        self.topic = consumption.topic
+        group, settings, metrics = consumption.group, shared.settings, shared.metrics
         self._inspector = LogInspector(
             lambda: inspector_client(settings), _INSPECTOR_TIMEOUT_SECONDS
         )
-        metrics = telemetry.metrics
-        report = GroupReport(group, self.topic, telemetry.health, metrics)
+        report = GroupReport(group, self.topic, shared.health, metrics, shared.states)
         self._lag = LagSampler(self._inspector, report, _LAG_INTERVAL_SECONDS)
         context = PartitionContext(
-            PartitionPositions(ledger, self._inspector, group),
+            PartitionPositions(shared.ledger, self._inspector, group),
             _partition_limits(settings),
-            asyncio.Semaphore(settings.max_batches_in_flight),
+            shared.in_flight,
         )
 
         def build_task(
@@ -93,8 +109,9 @@ class AccrualConsumer:
             partition = PartitionReport(report, PartitionId(tp.topic, tp.partition))
             return PartitionTask(tp, consumer, consume, context, partition)
 
+        post = PostBatch(shared.ledger, group, _breaker_limits(settings))
         subscribe(
-            broker,
+            shared.broker,
             topic=self.topic,
             group=group,
             loop=GroupSupervisor(
@@ -102,10 +119,10 @@ class AccrualConsumer:
                 report,
                 drain_timeout=settings.drain_timeout_seconds,
                 leave_timeout=settings.graceful_timeout_seconds - settings.drain_timeout_seconds,
-                on_fatal=on_fatal,
+                on_fatal=shared.on_fatal,
             ),
-            decoder=SlipDecoder(),
-            post=PostBatch(ledger, group),
+            decoder=consumption.decoder,
+            post=Isolate(post, consumption.on_unknown_error),
             observe_stage=lambda stage, seconds: metrics.batch_duration_seconds.observe(
                 seconds, stage=stage
             ),
@@ -129,6 +146,14 @@ def _partition_limits(settings: Settings) -> PartitionLimits:
         backoff_first=settings.retry_backoff_initial_ms / 1000,
         backoff_max=settings.retry_backoff_max_ms / 1000,
         position_check_interval=settings.position_check_seconds,
+    )
+
+
+def _breaker_limits(settings: Settings) -> BreakerLimits:
+    return BreakerLimits(
+        share=settings.breaker_share,
+        min_records=settings.breaker_min_records,
+        run=settings.breaker_run_records,
     )
 
 
