@@ -31,6 +31,47 @@ CREATE TYPE public.loyalty_reason AS ENUM (
 );
 
 
+--
+-- Name: accept_record_loss(text, text, integer, integer, bigint, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.accept_record_loss(p_consumer_group text, p_topic text, p_partition integer, p_generation integer, p_log_start bigint, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reason text := require_reason(p_reason);
+    v_next_offset bigint;
+BEGIN
+    SELECT p.next_offset INTO v_next_offset
+    FROM consumer_progress AS p
+    WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
+        AND p.partition = p_partition AND p.generation = p_generation AND p.closed_at IS NULL
+    FOR UPDATE;
+    IF v_next_offset IS NULL THEN
+        RAISE EXCEPTION 'generation % of % partition % is not current for group %',
+            p_generation, p_topic, p_partition, p_consumer_group
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Read the progress again.';
+    ELSIF p_log_start IS NULL OR v_next_offset >= p_log_start THEN
+        RAISE EXCEPTION 'no record of % partition % is lost: the position is %, the log begins at %',
+            p_topic, p_partition, v_next_offset, p_log_start
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'There is nothing to accept.';
+    END IF;
+
+    PERFORM FROM open_consumer_progress(
+        p_consumer_group, p_topic, p_partition, p_generation, p_log_start
+    );
+    PERFORM write_audit(NULL, 'consumer', 'accept_record_loss', jsonb_build_object(
+        'consumer_group', p_consumer_group, 'topic', p_topic, 'partition', p_partition,
+        'generation', p_generation, 'lost_from', v_next_offset, 'lost_to', p_log_start - 1,
+        'reason', v_reason
+    ));
+END
+$$;
+
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -390,6 +431,157 @@ $$;
 
 
 --
+-- Name: apply_promotions(uuid[], uuid[], text[], numeric[], bigint[], uuid[], timestamp with time zone[], jsonb[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.apply_promotions(p_casino_id uuid[], p_rating_slip_id uuid[], p_campaign_id text[], p_promo_multiplier numeric[], p_bonus_points bigint[], p_idempotency_key uuid[], p_occurred_at timestamp with time zone[], p_events jsonb[]) RETURNS TABLE(ordinal integer, verdict text, duplicate_by text, refusal text, detail text, points bigint, ledger_id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_known uuid[];
+    v_player uuid[];
+    v_created player_loyalty[];
+    v_entries loyalty_ledger[] := '{}';
+    -- what is known by now, at the ordinal of the first promotion with that campaign, key, player
+    v_campaign_entry uuid[];
+    v_campaign_hash bytea[];
+    v_key_entry uuid[];
+    v_entry_no bigint[];
+    v_balance bigint[];
+    v_entry loyalty_ledger;
+    s record;
+BEGIN
+    v_known := ARRAY(SELECT c.id FROM casino AS c WHERE c.id = ANY (p_casino_id));
+    v_player := players_of_slips(p_casino_id, p_rating_slip_id);
+    v_created := ARRAY(
+        SELECT b
+        FROM (
+            SELECT array_agg(i.casino_id) AS casino_ids, array_agg(i.player_id) AS player_ids
+            FROM unnest(p_casino_id, v_player) AS i (casino_id, player_id)
+            WHERE i.player_id IS NOT NULL
+        ) AS p
+        CROSS JOIN LATERAL lock_player_balances(p.casino_ids, p.player_ids) AS b
+    );
+
+    FOR s IN
+        SELECT * FROM look_up_promotions(
+            p_casino_id, p_rating_slip_id, p_campaign_id, p_promo_multiplier, p_bonus_points,
+            p_idempotency_key, v_player
+        )
+    LOOP
+        IF s.campaign_first = s.ordinal THEN
+            v_campaign_entry[s.ordinal] := s.entry_id;
+            v_campaign_hash[s.ordinal] := s.entry_hash;
+        END IF;
+        IF s.key_first = s.ordinal THEN
+            v_key_entry[s.ordinal] := s.key_entry_id;
+        END IF;
+        IF s.player_first = s.ordinal THEN
+            v_entry_no[s.ordinal] := coalesce(s.newest_entry_no, 0);
+            v_balance[s.ordinal] := coalesce(s.newest_balance, 0);
+        END IF;
+
+        refusal := CASE
+            WHEN NOT p_casino_id[s.ordinal] = ANY (v_known) THEN 'LOYALTY_CASINO_UNKNOWN'
+            WHEN p_idempotency_key[s.ordinal] IS NULL THEN 'LOYALTY_IDEMPOTENCY_REQUIRED'
+            WHEN is_blank(p_campaign_id[s.ordinal])
+                OR octet_length(p_campaign_id[s.ordinal]) > 1000 OR s.points IS NULL
+                THEN 'LOYALTY_PROMOTION_INVALID'
+            WHEN v_campaign_hash[s.campaign_first] <> s.request_hash
+                THEN 'LOYALTY_IDEMPOTENCY_CONFLICT'
+            WHEN v_key_entry[s.key_first] IS NOT NULL
+                AND v_key_entry[s.key_first]
+                    IS DISTINCT FROM v_campaign_entry[s.campaign_first]
+                THEN 'LOYALTY_IDEMPOTENCY_CONFLICT'
+            WHEN v_campaign_entry[s.campaign_first] IS NOT NULL THEN NULL
+            WHEN s.base_points IS NULL AND s.slip_is_unrated THEN NULL
+            WHEN NOT s.accrual_enabled THEN 'LOYALTY_ACCRUAL_DISABLED'
+            WHEN s.base_points IS NULL OR v_player[s.ordinal] IS NULL
+                THEN 'LOYALTY_BASE_NOT_ACCRUED'
+            WHEN s.base_is_reversed THEN 'LOYALTY_BASE_REVERSED'
+            WHEN s.points > 1000000000000
+                OR v_balance[s.player_first] + s.points > 1000000000000
+                THEN 'LOYALTY_POINTS_OUT_OF_RANGE'
+        END;
+
+        ordinal := s.ordinal;
+        points := 0;
+        ledger_id := NULL;
+        detail := NULL;
+        duplicate_by := NULL;
+        IF refusal IS NOT NULL THEN
+            verdict := 'refused';
+            detail := CASE
+                WHEN refusal <> 'LOYALTY_IDEMPOTENCY_CONFLICT' THEN NULL
+                WHEN v_campaign_hash[s.campaign_first] <> s.request_hash THEN format(
+                    'the campaign is on the slip with other terms, entry %s',
+                    v_campaign_entry[s.campaign_first]
+                )
+                ELSE format('the key belongs to entry %s', v_key_entry[s.key_first])
+            END;
+        ELSIF v_campaign_entry[s.campaign_first] IS NOT NULL THEN
+            verdict := 'duplicate';
+            ledger_id := v_campaign_entry[s.campaign_first];
+            duplicate_by := CASE
+                WHEN v_key_entry[s.key_first] = ledger_id THEN 'key' ELSE 'natural_key'
+            END;
+        ELSIF s.base_points IS NULL THEN
+            verdict := 'skipped';
+        ELSE
+            verdict := 'accrued';
+            points := s.points;
+            ledger_id := gen_random_uuid();
+            v_campaign_entry[s.campaign_first] := ledger_id;
+            v_campaign_hash[s.campaign_first] := s.request_hash;
+            v_key_entry[s.key_first] := ledger_id;
+            v_entry_no[s.player_first] := v_entry_no[s.player_first] + 1;
+            v_balance[s.player_first] := v_balance[s.player_first] + points;
+            v_entry := NULL;
+            v_entry.casino_id := p_casino_id[s.ordinal];
+            v_entry.id := ledger_id;
+            v_entry.player_id := v_player[s.ordinal];
+            v_entry.entry_no := v_entry_no[s.player_first];
+            v_entry.points_delta := points;
+            v_entry.balance_after := v_balance[s.player_first];
+            v_entry.rating_slip_id := p_rating_slip_id[s.ordinal];
+            v_entry.visit_id := s.base_visit_id;
+            v_entry.campaign_id := p_campaign_id[s.ordinal];
+            v_entry.idempotency_key := p_idempotency_key[s.ordinal];
+            v_entry.payload_hash := s.request_hash;
+            v_entry.occurred_at := coalesce(p_occurred_at[s.ordinal], now());
+            v_entry.gaming_day := loyalty_gaming_day(
+                v_entry.occurred_at, s.timezone, s.gaming_day_start
+            );
+            v_entry.metadata := jsonb_build_object(
+                'event', p_events[s.ordinal],
+                'calc', jsonb_strip_nulls(jsonb_build_object(
+                    'base_points', s.base_points,
+                    'multiplier', trim_scale(p_promo_multiplier[s.ordinal]),
+                    'bonus', p_bonus_points[s.ordinal], 'points', points
+                ))
+            );
+            v_entries := array_append(v_entries, v_entry);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+
+    INSERT INTO loyalty_ledger (
+        casino_id, id, player_id, entry_no, points_delta, balance_after, reason, rating_slip_id,
+        visit_id, campaign_id, source_kind, source_id, idempotency_key, payload_hash, metadata,
+        gaming_day, occurred_at
+    )
+    SELECT e.casino_id, e.id, e.player_id, e.entry_no, e.points_delta, e.balance_after,
+        'promotion', e.rating_slip_id, e.visit_id, e.campaign_id, 'rating_slip',
+        e.rating_slip_id, e.idempotency_key, e.payload_hash, e.metadata, e.gaming_day,
+        e.occurred_at
+    FROM unnest(v_entries) AS e;
+    PERFORM move_balances(v_entries, v_created);
+END
+$$;
+
+
+--
 -- Name: assess_closed_slip(text, uuid, numeric, timestamp with time zone, timestamp with time zone, bigint, jsonb); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -474,6 +666,42 @@ BEGIN
     ORDER BY l.source_id
     LIMIT 1;
     RETURN v_entry;
+END
+$$;
+
+
+--
+-- Name: batch_obstacles(text, text, integer, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.batch_obstacles(p_consumer_group text, p_topic text, p_partition integer, p_start bigint, p_end bigint) RETURNS TABLE(halt_reason text, halt_detail text, halt_partition integer, halt_offset bigint, quarantined_offsets bigint[], quarantined_hashes bytea[])
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT h.reason, h.detail, h.partition, h."offset", q.offsets, q.hashes
+    FROM (
+        SELECT coalesce(array_agg(r.record_offset), '{}') AS offsets,
+            coalesce(array_agg(r.record_hash), '{}') AS hashes
+        FROM (
+            -- in an order that the index of all records has only in this place: the one of
+            -- records set aside is far smaller
+            SELECT d."offset" AS record_offset, d.record_hash
+            FROM dead_letter AS d
+            WHERE d.topic = p_topic AND d.partition = p_partition
+                AND d."offset" >= p_start AND d."offset" < p_end
+                AND d.quarantined AND d.status IN ('open', 'discarded')
+            ORDER BY d."offset"
+        ) AS r
+    ) AS q
+    LEFT JOIN consumer_halt AS h
+        ON h.consumer_group = p_consumer_group AND h.topic = p_topic AND h.ended_at IS NULL;
 END
 $$;
 
@@ -757,6 +985,202 @@ $_$;
 
 
 --
+-- Name: close_parked_events(bigint[], text[], text[], text[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.close_parked_events(p_id bigint[], p_outcome text[], p_reason text[], p_detail text[], p_sqlstate text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_open bigint[];
+BEGIN
+    v_open := ARRAY(
+        SELECT e.id FROM parked_event AS e
+        WHERE e.id = ANY (p_id) AND e.outcome IS NULL
+        ORDER BY e.id
+        FOR NO KEY UPDATE
+    );
+    UPDATE parked_event AS e
+    SET cause = r.reason,
+        waiting_since = CASE WHEN e.cause = r.reason THEN e.waiting_since ELSE now() END
+    FROM unnest(p_id, p_outcome, p_reason) AS r (id, outcome, reason)
+    WHERE e.id = r.id AND e.id = ANY (v_open) AND r.outcome = 'parked' AND e.cause <> r.reason;
+    UPDATE parked_event AS e
+    SET outcome = r.outcome, released_at = now()
+    FROM unnest(p_id, p_outcome) AS r (id, outcome)
+    WHERE e.id = r.id AND e.id = ANY (v_open) AND r.outcome <> 'parked';
+
+    INSERT INTO dead_letter AS d (
+        topic, partition, "offset", broker_timestamp, record_hash, consumer_group, key, value,
+        headers, reason, detail, sqlstate, event_source, event_id, casino_id
+    )
+    SELECT e.topic, e.partition, e."offset", e.broker_timestamp, e.record_hash, e.consumer_group,
+        e.key, e.value, e.headers, r.reason, r.detail, r.state, e.event_source, e.event_id,
+        e.casino_id
+    FROM unnest(p_id, p_outcome, p_reason, p_detail, p_sqlstate)
+        AS r (id, outcome, reason, detail, state)
+    JOIN parked_event AS e ON e.id = r.id
+    WHERE e.id = ANY (v_open) AND r.outcome = 'dead_lettered'
+    ORDER BY e.id
+    ON CONFLICT (topic, partition, "offset", record_hash) DO UPDATE
+    SET attempts = d.attempts + 1,
+        last_attempt_at = now(),
+        reason = excluded.reason,
+        detail = excluded.detail,
+        sqlstate = excluded.sqlstate,
+        status = CASE WHEN d.status = 'discarded' THEN d.status ELSE 'open' END,
+        closed_at = CASE WHEN d.status = 'discarded' THEN d.closed_at END,
+        copied_at = NULL,
+        copy_read_at = NULL;
+END
+$$;
+
+
+--
+-- Name: close_redriven_letters(bigint[], text[], text[], text[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.close_redriven_letters(p_id bigint[], p_outcome text[], p_reason text[], p_detail text[], p_sqlstate text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_open bigint;
+BEGIN
+    SELECT count(*) FILTER (WHERE l.status = 'open') INTO v_open
+    FROM (
+        SELECT d.status FROM dead_letter AS d
+        WHERE d.id = ANY (p_id)
+        ORDER BY d.id
+        FOR NO KEY UPDATE
+    ) AS l;
+    IF v_open <> cardinality(p_id) THEN
+        RAISE EXCEPTION '% of % letters are open no more', cardinality(p_id) - v_open,
+            cardinality(p_id)
+        USING ERRCODE = 'serialization_failure', HINT = 'Read the open letters again.';
+    END IF;
+
+    UPDATE dead_letter AS d
+    SET redrives = d.redrives + 1,
+        attempts = d.attempts + 1,
+        last_attempt_at = now(),
+        reason = r.reason,
+        detail = r.detail,
+        sqlstate = r.state,
+        copied_at = NULL,
+        copy_read_at = NULL
+    FROM unnest(p_id, p_outcome, p_reason, p_detail, p_sqlstate)
+        AS r (id, outcome, reason, detail, state)
+    WHERE d.id = r.id AND r.outcome = 'dead_lettered';
+    UPDATE dead_letter AS d
+    SET redrives = d.redrives + 1,
+        status = 'redriven',
+        closed_at = now()
+    FROM unnest(p_id, p_outcome) AS r (id, outcome)
+    WHERE d.id = r.id AND r.outcome <> 'dead_lettered';
+END
+$$;
+
+
+--
+-- Name: discard_letters(bigint[], text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.discard_letters(p_id bigint[], p_reason text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reason text := require_reason(p_reason);
+    v_ids bigint[];
+BEGIN
+    v_ids := ARRAY(
+        SELECT d.id FROM dead_letter AS d
+        WHERE d.id = ANY (p_id) AND d.status = 'open'
+        ORDER BY d.id
+        FOR NO KEY UPDATE
+    );
+    IF v_ids = '{}' THEN
+        RETURN 0;
+    END IF;
+    UPDATE dead_letter AS d
+    SET status = 'discarded', closed_at = now(), discard_reason = v_reason
+    WHERE d.id = ANY (v_ids);
+    PERFORM write_audit(NULL, 'dead_letter', 'discard', jsonb_build_object(
+        'ids', to_jsonb(v_ids), 'reason', v_reason
+    ));
+    RETURN cardinality(v_ids);
+END
+$$;
+
+
+--
+-- Name: drop_lease(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.drop_lease(p_name text, p_holder text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM worker_lease AS l WHERE l.name = p_name AND l.holder = p_holder;
+END
+$$;
+
+
+--
+-- Name: consumer_halt; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.consumer_halt (
+    id bigint NOT NULL,
+    consumer_group text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    halted_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    end_reason text,
+    CONSTRAINT consumer_halt_end_is_explained CHECK ((((ended_at IS NULL) AND (ended_by IS NULL) AND (end_reason IS NULL)) OR ((ended_at IS NOT NULL) AND (ended_by IS NOT NULL) AND (end_reason IS NOT NULL))))
+);
+
+
+--
+-- Name: end_halts(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.end_halts(p_topic text, p_reason text) RETURNS SETOF public.consumer_halt
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reason text := require_reason(p_reason);
+    v_halt consumer_halt;
+BEGIN
+    FOR v_halt IN
+        UPDATE consumer_halt AS h
+        SET ended_at = now(),
+            ended_by = coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
+            end_reason = v_reason
+        WHERE h.topic = p_topic AND h.ended_at IS NULL
+        RETURNING h.*
+    LOOP
+        PERFORM write_audit(NULL, 'consumer', 'resume', jsonb_build_object(
+            'consumer_group', v_halt.consumer_group, 'topic', v_halt.topic,
+            'partition', v_halt.partition, 'offset', v_halt."offset",
+            'halt_reason', v_halt.reason, 'halted_at', v_halt.halted_at, 'reason', v_reason
+        ));
+        RETURN NEXT v_halt;
+    END LOOP;
+END
+$$;
+
+
+--
 -- Name: entry_objection(public.loyalty_ledger, boolean); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -906,6 +1330,54 @@ $$;
 
 
 --
+-- Name: expire_parked_events(interval, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.expire_parked_events(p_after interval, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_ids bigint[];
+    v_number integer;
+BEGIN
+    v_ids := ARRAY(
+        SELECT e.id
+        FROM parked_event AS e
+        JOIN casino_rules AS r ON r.casino_id = e.casino_id
+        WHERE e.outcome IS NULL AND e.cause = 'awaiting_accrual'
+            AND e.waiting_since < now() - p_after
+            AND e.casino_id = ANY (service_scope()) AND r.accrual_enabled
+            AND now() - e.waiting_since - (
+                SELECT coalesce(sum(
+                    coalesce(p.resumed_at, now()) - greatest(p.paused_at, e.waiting_since)
+                ), interval '0')
+                FROM accrual_pause AS p
+                WHERE p.casino_id = e.casino_id
+                    AND coalesce(p.resumed_at, now()) > e.waiting_since
+            ) > p_after
+            AND NOT EXISTS (
+                SELECT FROM rating_slip AS s
+                WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
+                    AND s.status = 'closed'
+            )
+        ORDER BY e.waiting_since
+        LIMIT p_limit
+    );
+    v_number := cardinality(v_ids);
+    PERFORM close_parked_events(
+        v_ids,
+        array_fill('dead_lettered'::text, ARRAY[v_number]),
+        array_fill('PARKED_EXPIRED'::text, ARRAY[v_number]),
+        array_fill('the slip did not come in time'::text, ARRAY[v_number]),
+        array_fill(NULL::text, ARRAY[v_number])
+    );
+    RETURN v_number;
+END
+$$;
+
+
+--
 -- Name: facts_conflict_detail(public.rating_slip, bytea, bigint, public.rating_slip, bytea, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -980,6 +1452,65 @@ BEGIN
         reason = excluded.reason,
         detail = excluded.detail,
         sqlstate = excluded.sqlstate;
+END
+$$;
+
+
+--
+-- Name: find_releasable_events(text, bigint, integer, uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.find_releasable_events(p_kind text, p_after bigint, p_limit integer, p_casino_ids uuid[]) RETURNS TABLE(id bigint, consumer_group text, topic text, partition integer, "offset" bigint, broker_timestamp timestamp with time zone, key bytea, value bytea, headers jsonb, scanned_to bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_scanned bigint[] := ARRAY(
+        SELECT x.id FROM parked_event AS x
+        WHERE x.kind = p_kind AND x.outcome IS NULL AND x.id > p_after
+        ORDER BY x.kind, x.id
+        LIMIT p_limit
+    );
+BEGIN
+    RETURN QUERY
+    SELECT e.id, e.consumer_group, e.topic, e.partition, e."offset", e.broker_timestamp, e.key,
+        e.value, e.headers, NULL::bigint
+    FROM unnest(v_scanned) WITH ORDINALITY AS i (id, ordinality)
+    CROSS JOIN LATERAL (
+        SELECT x.* FROM parked_event AS x WHERE x.id = i.id AND x.outcome IS NULL LIMIT 1
+    ) AS e
+    CROSS JOIN LATERAL (
+        SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = e.casino_id LIMIT 1
+    ) AS c
+    WHERE c.accrual_enabled AND e.casino_id = ANY (p_casino_ids)
+        AND (
+            e.cause = 'accrual_disabled'
+            OR EXISTS (
+                SELECT FROM rating_slip AS s
+                WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
+                    AND s.status = 'closed'
+                    AND (s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL)
+            )
+            OR (
+                SELECT l.id FROM loyalty_ledger AS l
+                WHERE l.casino_id = e.casino_id AND l.source_kind = 'rating_slip'
+                    AND l.source_id BETWEEN e.rating_slip_id AND e.rating_slip_id
+                    AND l.reason = 'base_accrual'
+                ORDER BY l.source_id
+                LIMIT 1
+            ) IS NOT NULL
+        )
+    ORDER BY i.ordinality;
+
+    id := NULL;
+    scanned_to := CASE WHEN cardinality(v_scanned) = p_limit THEN v_scanned[p_limit] END;
+    RETURN NEXT;
 END
 $$;
 
@@ -1162,6 +1693,104 @@ BEGIN
         LIMIT 1
     ) AS n ON true
     ORDER BY s.ordinality;
+END
+$$;
+
+
+--
+-- Name: look_up_promotions(uuid[], uuid[], text[], numeric[], bigint[], uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.look_up_promotions(p_casino_id uuid[], p_rating_slip_id uuid[], p_campaign_id text[], p_promo_multiplier numeric[], p_bonus_points bigint[], p_idempotency_key uuid[], p_player_id uuid[]) RETURNS TABLE(ordinal integer, campaign_first integer, key_first integer, player_first integer, accrual_enabled boolean, timezone text, gaming_day_start time without time zone, request_hash bytea, points numeric, slip_is_unrated boolean, base_points bigint, base_visit_id uuid, base_is_reversed boolean, entry_id uuid, entry_hash bytea, key_entry_id uuid, newest_entry_no bigint, newest_balance bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH input AS MATERIALIZED (
+        SELECT i.*,
+            (min(i.ordinality) OVER (
+                PARTITION BY i.casino_id, i.rating_slip_id, i.campaign_id
+            ))::integer AS campaign_first,
+            (min(i.ordinality) OVER (PARTITION BY i.casino_id, i.key))::integer AS key_first,
+            (min(i.ordinality) OVER (PARTITION BY i.casino_id, i.player_id))::integer
+                AS player_first
+        FROM unnest(
+            p_casino_id, p_rating_slip_id, p_campaign_id, p_promo_multiplier, p_bonus_points,
+            p_idempotency_key, p_player_id
+        ) WITH ORDINALITY AS i (
+            casino_id, rating_slip_id, campaign_id, multiplier, bonus, key, player_id, ordinality
+        )
+    )
+    SELECT i.ordinality::integer, i.campaign_first, i.key_first, i.player_first,
+        r.accrual_enabled, r.timezone, r.gaming_day_start,
+        promotion_hash(i.casino_id, i.rating_slip_id, i.campaign_id, i.multiplier, i.bonus),
+        promotion_points(coalesce(b.points_delta, 0), i.multiplier, i.bonus),
+        coalesce(
+            s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL, false
+        ),
+        b.points_delta, b.visit_id, v.id IS NOT NULL,
+        e.id, e.payload_hash,
+        k.id,
+        n.entry_no, n.balance_after
+    FROM input AS i
+    LEFT JOIN LATERAL (
+        SELECT x.* FROM casino_rules AS x WHERE x.casino_id = i.casino_id LIMIT 1
+    ) AS r ON true
+    LEFT JOIN LATERAL (
+        SELECT x.visit_kind, x.player_id, x.status
+        FROM rating_slip AS x
+        WHERE x.casino_id = i.casino_id AND x.id = i.rating_slip_id AND x.status = 'closed'
+        LIMIT 1
+    ) AS s ON s.status = 'closed'
+    LEFT JOIN LATERAL (
+        SELECT x.id, x.points_delta, x.visit_id
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = i.casino_id AND x.source_kind = 'rating_slip'
+            AND x.source_id BETWEEN i.rating_slip_id AND i.rating_slip_id
+            AND x.reason = 'base_accrual'
+        ORDER BY x.source_id
+        LIMIT 1
+    ) AS b ON true
+    LEFT JOIN LATERAL (
+        SELECT x.id
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = i.casino_id AND x.reversed_ledger_id BETWEEN b.id AND b.id
+            AND x.reason = 'reversal'
+        ORDER BY x.reversed_ledger_id
+        LIMIT 1
+    ) AS v ON true
+    LEFT JOIN LATERAL (
+        SELECT x.id, x.payload_hash
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = i.casino_id AND x.source_kind = 'rating_slip'
+            AND x.source_id = i.rating_slip_id
+            AND x.campaign_id BETWEEN i.campaign_id AND i.campaign_id AND x.reason = 'promotion'
+        ORDER BY x.campaign_id
+        LIMIT 1
+    ) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT x.id
+        FROM loyalty_ledger AS x
+        WHERE x.casino_id = i.casino_id AND x.idempotency_key BETWEEN i.key AND i.key
+        ORDER BY x.idempotency_key
+        LIMIT 1
+    ) AS k ON true
+    LEFT JOIN LATERAL (
+        SELECT x.entry_no, x.balance_after
+        FROM loyalty_ledger AS x
+        WHERE i.player_first = i.ordinality
+            AND x.casino_id = i.casino_id AND x.player_id = i.player_id
+        ORDER BY x.entry_no DESC
+        LIMIT 1
+    ) AS n ON true
+    ORDER BY i.ordinality;
 END
 $$;
 
@@ -1418,6 +2047,64 @@ $$;
 
 
 --
+-- Name: mark_copied(bigint[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.mark_copied(p_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM dead_letter AS d WHERE d.id = ANY (p_ids) ORDER BY d.id FOR NO KEY UPDATE;
+    UPDATE dead_letter AS d
+    SET copied_at = now()
+    WHERE d.id = ANY (p_ids) AND d.copied_at IS NULL AND d.copy_read_at IS NOT NULL;
+END
+$$;
+
+
+--
+-- Name: move_balances(public.loyalty_ledger[], public.player_loyalty[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.move_balances(p_entries public.loyalty_ledger[], p_created public.player_loyalty[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_unused record;
+BEGIN
+    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong. One beyond all bounds
+    -- stays that without overflowing: it must not stop the postings.
+    INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
+    SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
+    FROM unnest(p_entries) AS e
+    GROUP BY e.casino_id, e.player_id
+    ON CONFLICT (casino_id, player_id) DO UPDATE
+    SET current_balance = least(
+            greatest(b.current_balance::numeric + excluded.current_balance, -9e18), 9e18
+        ),
+        entry_count = least(b.entry_count::numeric + excluded.entry_count, 9e18),
+        updated_at = now();
+
+    FOR v_unused IN
+        SELECT c.casino_id, c.player_id FROM unnest(p_created) AS c
+        EXCEPT
+        SELECT e.casino_id, e.player_id FROM unnest(p_entries) AS e
+    LOOP
+        DELETE FROM player_loyalty AS b
+        WHERE b.casino_id = v_unused.casino_id AND b.player_id = v_unused.player_id;
+    END LOOP;
+END
+$$;
+
+
+--
 -- Name: newest_entry(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1478,6 +2165,256 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'Read the progress again; to begin a first generation pass null.';
     END IF;
+END
+$$;
+
+
+--
+-- Name: open_letters(bigint, integer, bigint[], text, text, uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.open_letters(p_after bigint, p_limit integer, p_ids bigint[], p_topic text, p_reason text, p_casino_id uuid, p_since timestamp with time zone) RETURNS TABLE(id bigint, consumer_group text, topic text, partition integer, "offset" bigint, broker_timestamp timestamp with time zone, key bytea, value bytea, headers jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT d.id, d.consumer_group, d.topic, d.partition, d."offset", d.broker_timestamp, d.key,
+        d.value, d.headers
+    FROM dead_letter AS d
+    WHERE d.status = 'open' AND d.purged_at IS NULL AND d.id > p_after
+        AND (p_ids IS NULL OR d.id = ANY (p_ids))
+        AND (p_topic IS NULL OR d.topic = p_topic)
+        AND (p_reason IS NULL OR d.reason = p_reason)
+        AND (p_casino_id IS NULL OR d.casino_id = p_casino_id)
+        AND (p_since IS NULL OR d.occurred_at >= p_since)
+    ORDER BY d.id
+    LIMIT p_limit;
+END
+$$;
+
+
+--
+-- Name: operational_gauges(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.operational_gauges() RETURNS TABLE(gauge text, label text, reason text, value double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH open_letter AS (
+        SELECT d.reason, count(*) AS number, min(d.occurred_at) AS oldest
+        FROM dead_letter AS d
+        WHERE d.status = 'open'
+        GROUP BY d.reason
+    )
+    SELECT 'dead_letters_open', l.reason, NULL::text, l.number::double precision
+    FROM open_letter AS l
+    UNION ALL
+    SELECT 'dead_letter_oldest_timestamp_seconds', '', NULL,
+        extract(epoch FROM min(l.oldest))::double precision
+    FROM open_letter AS l
+    HAVING min(l.oldest) IS NOT NULL
+    UNION ALL
+    SELECT 'parked_events', p.cause, NULL, count(*)::double precision
+    FROM parked_event AS p
+    WHERE p.outcome IS NULL
+    GROUP BY p.cause
+    UNION ALL
+    SELECT DISTINCT 'consumer_halted', h.topic, h.reason, 1::double precision
+    FROM consumer_halt AS h
+    WHERE h.ended_at IS NULL;
+END
+$$;
+
+
+--
+-- Name: park_events(text, text, integer, text[], text[], bigint[], timestamp with time zone[], bytea[], bytea[], bytea[], jsonb[], text[], text[], uuid[], uuid[], text[], numeric[], bigint[], uuid[], timestamp with time zone[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.park_events(p_consumer_group text, p_topic text, p_partition integer, p_kind text[], p_cause text[], p_offset bigint[], p_broker_timestamp timestamp with time zone[], p_record_hash bytea[], p_key bytea[], p_value bytea[], p_headers jsonb[], p_event_source text[], p_event_id text[], p_casino_id uuid[], p_rating_slip_id uuid[], p_campaign_id text[], p_promo_multiplier numeric[], p_bonus_points bigint[], p_idempotency_key uuid[], p_occurred_at timestamp with time zone[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO parked_event AS e (
+        topic, partition, "offset", broker_timestamp, record_hash, consumer_group, key, value,
+        headers, kind, cause, event_source, event_id, casino_id, rating_slip_id, campaign_id,
+        promo_multiplier, bonus_points, idempotency_key, occurred_at
+    )
+    SELECT p_topic, p_partition, r.record_offset, r.broker_timestamp, r.record_hash,
+        p_consumer_group, r.key, r.value, r.headers, r.kind, r.cause, r.event_source, r.event_id,
+        r.casino_id, r.rating_slip_id, r.campaign_id, r.promo_multiplier, r.bonus_points,
+        r.idempotency_key, r.occurred_at
+    FROM unnest(
+        p_kind, p_cause, p_offset, p_broker_timestamp, p_record_hash, p_key, p_value, p_headers,
+        p_event_source, p_event_id, p_casino_id, p_rating_slip_id, p_campaign_id,
+        p_promo_multiplier, p_bonus_points, p_idempotency_key, p_occurred_at
+    ) AS r (
+        kind, cause, record_offset, broker_timestamp, record_hash, key, value, headers,
+        event_source, event_id, casino_id, rating_slip_id, campaign_id,
+        promo_multiplier, bonus_points, idempotency_key, occurred_at
+    )
+    ORDER BY r.record_offset
+    ON CONFLICT (topic, partition, "offset", record_hash) DO UPDATE
+    SET cause = excluded.cause,
+        waiting_since = now(),
+        outcome = NULL,
+        released_at = NULL,
+        key = excluded.key,
+        value = excluded.value,
+        headers = excluded.headers,
+        purged_at = NULL
+    WHERE e.outcome IS NOT NULL;
+END
+$$;
+
+
+--
+-- Name: parked_event; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked_event (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    broker_timestamp timestamp with time zone,
+    record_hash bytea NOT NULL,
+    consumer_group text NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL,
+    kind text NOT NULL,
+    cause text NOT NULL,
+    event_source text NOT NULL,
+    event_id text NOT NULL,
+    casino_id uuid NOT NULL,
+    rating_slip_id uuid NOT NULL,
+    campaign_id text,
+    promo_multiplier numeric,
+    bonus_points bigint,
+    idempotency_key uuid NOT NULL,
+    occurred_at timestamp with time zone,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL,
+    waiting_since timestamp with time zone DEFAULT now() NOT NULL,
+    outcome text,
+    released_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    CONSTRAINT parked_event_cause_known CHECK ((cause = ANY (ARRAY['awaiting_accrual'::text, 'accrual_disabled'::text]))),
+    CONSTRAINT parked_event_kind_known CHECK ((kind = ANY (ARRAY['rating_slip_closed'::text, 'promotion'::text]))),
+    CONSTRAINT parked_event_outcome_known CHECK ((outcome = ANY (ARRAY['accrued'::text, 'duplicate'::text, 'skipped'::text, 'dead_lettered'::text]))),
+    CONSTRAINT parked_event_record_hash_is_sha256 CHECK ((octet_length(record_hash) = 32)),
+    CONSTRAINT parked_event_released_has_time CHECK (((outcome IS NULL) = (released_at IS NULL)))
+);
+
+
+--
+-- Name: parked_promotions_of(uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.parked_promotions_of(p_casino_id uuid[], p_rating_slip_id uuid[]) RETURNS SETOF public.parked_event
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_ids bigint[] := ARRAY(
+        SELECT w.id
+        FROM unnest(p_casino_id, p_rating_slip_id) AS s (casino_id, rating_slip_id)
+        CROSS JOIN LATERAL (
+            SELECT x.id
+            FROM parked_event AS x
+            WHERE x.casino_id = s.casino_id AND x.rating_slip_id = s.rating_slip_id
+                AND x.kind = 'promotion' AND x.outcome IS NULL
+            ORDER BY x.id
+        ) AS w
+    );
+BEGIN
+    IF v_ids = '{}' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT e.* FROM parked_event AS e
+    WHERE e.id = ANY (v_ids) AND e.outcome IS NULL
+    ORDER BY e.id
+    FOR NO KEY UPDATE;
+END
+$$;
+
+
+--
+-- Name: pending_copies(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.pending_copies(p_limit integer) RETURNS TABLE(id bigint, topic text, partition integer, "offset" bigint, broker_timestamp timestamp with time zone, record_hash bytea, key bytea, value bytea, headers jsonb, reason text, detail text, sqlstate text, consumer_group text, event_source text, event_id text, redrives bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids bigint[];
+BEGIN
+    v_ids := ARRAY(
+        SELECT d.id FROM dead_letter AS d WHERE d.copied_at IS NULL ORDER BY d.id LIMIT p_limit
+    );
+    PERFORM FROM dead_letter AS d
+    WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL
+    ORDER BY d.id
+    FOR NO KEY UPDATE;
+    UPDATE dead_letter AS d
+    SET copy_read_at = clock_timestamp()
+    WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL;
+
+    RETURN QUERY
+    SELECT d.id, d.topic, d.partition, d."offset", d.broker_timestamp, d.record_hash, d.key,
+        d.value, d.headers, d.reason, d.detail, d.sqlstate, d.consumer_group, d.event_source,
+        d.event_id, d.redrives
+    FROM dead_letter AS d
+    WHERE d.id = ANY (v_ids)
+    ORDER BY d.id;
+END
+$$;
+
+
+--
+-- Name: players_of_slips(uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.players_of_slips(p_casino_id uuid[], p_rating_slip_id uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT b.player_id
+        FROM unnest(p_casino_id, p_rating_slip_id) WITH ORDINALITY
+            AS i (casino_id, rating_slip_id, ordinality)
+        LEFT JOIN LATERAL (
+            SELECT x.player_id
+            FROM loyalty_ledger AS x
+            WHERE x.casino_id = i.casino_id AND x.source_kind = 'rating_slip'
+                AND x.source_id BETWEEN i.rating_slip_id AND i.rating_slip_id
+                AND x.reason = 'base_accrual'
+            ORDER BY x.source_id
+            LIMIT 1
+        ) AS b ON true
+        ORDER BY i.ordinality
+    );
 END
 $$;
 
@@ -1609,6 +2546,33 @@ BEGIN
     points_delta := v_entry.points_delta;
     balance_after := v_entry.balance_after;
     RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: post_promotions(text[], text[], text, integer, bigint[], uuid[], uuid[], uuid[], text[], numeric[], bigint[], timestamp with time zone[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.post_promotions(p_event_source text[], p_event_id text[], p_topic text, p_partition integer, p_offset bigint[], p_idempotency_key uuid[], p_casino_id uuid[], p_rating_slip_id uuid[], p_campaign_id text[], p_promo_multiplier numeric[], p_bonus_points bigint[], p_occurred_at timestamp with time zone[]) RETURNS TABLE(ordinal integer, verdict text, duplicate_by text, refusal text, detail text, points bigint, ledger_id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_caller(p_casino_id, ARRAY['service']);
+    RETURN QUERY SELECT * FROM apply_promotions(
+        p_casino_id, p_rating_slip_id, p_campaign_id, p_promo_multiplier, p_bonus_points,
+        p_idempotency_key, p_occurred_at,
+        ARRAY(
+            SELECT jsonb_build_object(
+                'source', r.event_source, 'id', r.event_id, 'topic', p_topic,
+                'partition', p_partition, 'offset', r.record_offset
+            )
+            FROM unnest(p_event_source, p_event_id, p_offset) WITH ORDINALITY
+                AS r (event_source, event_id, record_offset, ordinal)
+            ORDER BY r.ordinal
+        )
+    );
 END
 $$;
 
@@ -1774,6 +2738,92 @@ $$;
 
 
 --
+-- Name: purge_stored_records(interval); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.purge_stored_records(p_older_than interval) RETURNS TABLE(letters bigint, parked bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_before timestamptz := now() - p_older_than;
+BEGIN
+    IF v_before IS NULL OR v_before > now() THEN
+        RAISE EXCEPTION 'records cannot be purged that are to be settled in the future'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an age that is not negative.';
+    END IF;
+    -- in the order of every other transaction: parked rows, then letters, each by id
+    UPDATE parked_event AS p
+    SET key = NULL, value = NULL, headers = '[]', purged_at = now()
+    WHERE p.id = ANY (ARRAY(
+        SELECT x.id FROM parked_event AS x
+        WHERE x.released_at < v_before AND x.purged_at IS NULL
+        ORDER BY x.id
+        FOR NO KEY UPDATE
+    ));
+    GET DIAGNOSTICS parked = ROW_COUNT;
+    UPDATE dead_letter AS d
+    SET key = NULL, value = NULL, headers = '[]', purged_at = now()
+    WHERE d.id = ANY (ARRAY(
+        SELECT x.id FROM dead_letter AS x
+        WHERE x.closed_at < v_before AND x.copied_at IS NOT NULL AND x.purged_at IS NULL
+        ORDER BY x.id
+        FOR NO KEY UPDATE
+    ));
+    GET DIAGNOSTICS letters = ROW_COUNT;
+    PERFORM write_audit(NULL, 'dead_letter', 'purge', jsonb_build_object(
+        'older_than', p_older_than, 'letters', letters, 'parked', parked
+    ));
+    RETURN NEXT;
+END
+$$;
+
+
+--
+-- Name: quarantine_record(text, text, integer, bigint, timestamp with time zone, bytea, bytea, bytea, jsonb, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.quarantine_record(p_consumer_group text, p_topic text, p_partition integer, p_offset bigint, p_broker_timestamp timestamp with time zone, p_record_hash bytea, p_key bytea, p_value bytea, p_headers jsonb, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_reason text := require_reason(p_reason);
+    v_id bigint;
+BEGIN
+    INSERT INTO dead_letter AS d (
+        topic, partition, "offset", broker_timestamp, record_hash, consumer_group, key, value,
+        headers, reason, detail, quarantined
+    )
+    VALUES (
+        p_topic, p_partition, p_offset, p_broker_timestamp, p_record_hash, p_consumer_group, p_key,
+        p_value, p_headers, 'QUARANTINED', v_reason, true
+    )
+    ON CONFLICT (topic, partition, "offset", record_hash) DO UPDATE
+    SET key = excluded.key,
+        value = excluded.value,
+        headers = excluded.headers,
+        reason = excluded.reason,
+        detail = excluded.detail,
+        sqlstate = NULL,
+        status = 'open',
+        closed_at = NULL,
+        copied_at = NULL,
+        copy_read_at = NULL,
+        quarantined = true,
+        purged_at = NULL,
+        discard_reason = NULL
+    RETURNING d.id INTO v_id;
+    PERFORM write_audit(NULL, 'dead_letter', 'quarantine', jsonb_build_object(
+        'id', v_id, 'consumer_group', p_consumer_group, 'topic', p_topic,
+        'partition', p_partition, 'offset', p_offset, 'reason', v_reason
+    ));
+    RETURN v_id;
+END
+$$;
+
+
+--
 -- Name: read_consumer_progress(text, text, integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1787,6 +2837,22 @@ BEGIN
     FROM consumer_progress AS p
     WHERE p.consumer_group = p_consumer_group AND p.topic = p_topic
         AND p.partition = p_partition AND p.closed_at IS NULL;
+END
+$$;
+
+
+--
+-- Name: record_halt(text, text, integer, bigint, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.record_halt(p_consumer_group text, p_topic text, p_partition integer, p_offset bigint, p_reason text, p_detail text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO consumer_halt (consumer_group, topic, partition, "offset", reason, detail)
+    VALUES (p_consumer_group, p_topic, p_partition, p_offset, p_reason, p_detail)
+    ON CONFLICT (consumer_group, topic) WHERE ended_at IS NULL DO NOTHING;
 END
 $$;
 
@@ -1880,6 +2946,69 @@ $$;
 
 
 --
+-- Name: release_parked_promotions(uuid[], uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.release_parked_promotions(p_casino_id uuid[], p_rating_slip_id uuid[]) RETURNS TABLE(topic text, outcome text, duplicate_by text, reason text, sqlstate text, points bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_parked parked_event[] := ARRAY(
+        SELECT e FROM parked_promotions_of(p_casino_id, p_rating_slip_id) AS e
+    );
+    v_ids bigint[] := '{}';
+    v_outcomes text[] := '{}';
+    v_reasons text[] := '{}';
+    v_details text[] := '{}';
+    v_states text[] := '{}';
+    p record;
+BEGIN
+    IF v_parked = '{}' THEN
+        RETURN;
+    END IF;
+    PERFORM require_caller(p_casino_id, ARRAY['service']);
+    FOR p IN
+        SELECT a.verdict, a.duplicate_by, a.refusal, a.detail, a.points, f.sqlstate AS state,
+            v_parked[a.ordinal] AS event
+        FROM (
+            SELECT array_agg(e.casino_id) AS casino_id, array_agg(e.rating_slip_id) AS slip_id,
+                array_agg(e.campaign_id) AS campaign_id,
+                array_agg(e.promo_multiplier) AS multiplier, array_agg(e.bonus_points) AS bonus,
+                array_agg(e.idempotency_key) AS key, array_agg(e.occurred_at) AS occurred_at,
+                array_agg(jsonb_build_object(
+                    'source', e.event_source, 'id', e.event_id, 'topic', e.topic,
+                    'partition', e.partition, 'offset', e."offset"
+                )) AS event
+            FROM unnest(v_parked) AS e
+        ) AS i
+        CROSS JOIN LATERAL apply_promotions(
+            i.casino_id, i.slip_id, i.campaign_id, i.multiplier, i.bonus, i.key, i.occurred_at,
+            i.event
+        ) AS a
+        LEFT JOIN loyalty_refusals() AS f ON f.name = a.refusal
+        ORDER BY a.ordinal
+    LOOP
+        CONTINUE WHEN p.refusal IN ('LOYALTY_ACCRUAL_DISABLED', 'LOYALTY_BASE_NOT_ACCRUED');
+        topic := (p.event).topic;
+        outcome := CASE WHEN p.refusal IS NULL THEN p.verdict ELSE 'dead_lettered' END;
+        duplicate_by := p.duplicate_by;
+        reason := p.refusal;
+        sqlstate := p.state;
+        points := p.points;
+        v_ids := array_append(v_ids, (p.event).id);
+        v_outcomes := array_append(v_outcomes, outcome);
+        v_reasons := array_append(v_reasons, reason);
+        v_details := array_append(v_details, p.detail);
+        v_states := array_append(v_states, sqlstate);
+        RETURN NEXT;
+    END LOOP;
+    PERFORM close_parked_events(v_ids, v_outcomes, v_reasons, v_details, v_states);
+END
+$$;
+
+
+--
 -- Name: require_caller(uuid[], text[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1956,6 +3085,24 @@ BEGIN
     ELSIF is_blank(p_note) THEN
         PERFORM refuse('LOYALTY_NOTE_REQUIRED');
     END IF;
+END
+$$;
+
+
+--
+-- Name: require_reason(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.require_reason(p_reason text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF is_blank(p_reason) THEN
+        RAISE EXCEPTION 'a reason is required'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Say why, in words; it is audited.';
+    END IF;
+    RETURN btrim(p_reason);
 END
 $$;
 
@@ -2624,6 +3771,14 @@ BEGIN
         updated_at = now()
     WHERE s.casino_id = p_casino_id;
 
+    -- while a casino is switched off nothing that waits for it grows old
+    IF v_new.accrual_enabled THEN
+        UPDATE accrual_pause AS p SET resumed_at = now()
+        WHERE p.casino_id = p_casino_id AND p.resumed_at IS NULL;
+    ELSE
+        INSERT INTO accrual_pause (casino_id) VALUES (p_casino_id) ON CONFLICT DO NOTHING;
+    END IF;
+
     SELECT coalesce(jsonb_object_agg(b.key, b.value), '{}'),
         coalesce(jsonb_object_agg(b.key, v_after -> b.key), '{}')
     INTO settings_before, settings_after
@@ -2715,6 +3870,58 @@ $$;
 
 
 --
+-- Name: take_lease(text, text, double precision); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.take_lease(p_name text, p_holder text, p_seconds double precision) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO worker_lease AS l (name, holder, expires_at)
+    VALUES (p_name, p_holder, clock_timestamp() + make_interval(secs => p_seconds))
+    ON CONFLICT (name) DO UPDATE
+    SET holder = excluded.holder, expires_at = excluded.expires_at
+    -- the clock's time, and not the transaction's: this may have waited for the row
+    WHERE l.holder = excluded.holder OR l.expires_at <= clock_timestamp();
+    RETURN FOUND;
+END
+$$;
+
+
+--
+-- Name: waiting_casinos(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.waiting_casinos() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE hop AS (
+            (
+                SELECT e.casino_id FROM parked_event AS e
+                WHERE e.outcome IS NULL ORDER BY e.casino_id LIMIT 1
+            )
+            UNION ALL
+            SELECT n.casino_id
+            FROM hop AS h
+            CROSS JOIN LATERAL (
+                SELECT e.casino_id FROM parked_event AS e
+                WHERE e.outcome IS NULL AND e.casino_id > h.casino_id
+                ORDER BY e.casino_id LIMIT 1
+            ) AS n
+        )
+        SELECT hop.casino_id FROM hop
+    );
+END
+$$;
+
+
+--
 -- Name: write_audit(uuid, text, text, jsonb); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2754,7 +3961,6 @@ CREATE FUNCTION public.write_closed_slips(p_slips public.rating_slip[], p_entrie
     AS $$
 DECLARE
     v_written bigint;
-    v_unused record;
 BEGIN
     -- an open slip is closed by its event; a closed one stays as it is
     INSERT INTO rating_slip AS r (
@@ -2809,27 +4015,7 @@ BEGIN
         e.occurred_at
     FROM unnest(p_entries) AS e;
 
-    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong. One beyond all bounds
-    -- stays that without overflowing: it must not stop the postings.
-    INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
-    SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
-    FROM unnest(p_entries) AS e
-    GROUP BY e.casino_id, e.player_id
-    ON CONFLICT (casino_id, player_id) DO UPDATE
-    SET current_balance = least(
-            greatest(b.current_balance::numeric + excluded.current_balance, -9e18), 9e18
-        ),
-        entry_count = least(b.entry_count::numeric + excluded.entry_count, 9e18),
-        updated_at = now();
-
-    FOR v_unused IN
-        SELECT c.casino_id, c.player_id FROM unnest(p_created) AS c
-        EXCEPT
-        SELECT e.casino_id, e.player_id FROM unnest(p_entries) AS e
-    LOOP
-        DELETE FROM player_loyalty AS b
-        WHERE b.casino_id = v_unused.casino_id AND b.player_id = v_unused.player_id;
-    END LOOP;
+    PERFORM move_balances(p_entries, p_created);
 END
 $$;
 
@@ -2875,6 +4061,17 @@ BEGIN
     );
 END
 $_$;
+
+
+--
+-- Name: accrual_pause; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.accrual_pause (
+    casino_id uuid NOT NULL,
+    paused_at timestamp with time zone DEFAULT now() NOT NULL,
+    resumed_at timestamp with time zone
+);
 
 
 --
@@ -2968,6 +4165,20 @@ CREATE VIEW public.casino_rules WITH (security_invoker='true') AS
 
 
 --
+-- Name: consumer_halt_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.consumer_halt ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.consumer_halt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
 -- Name: consumer_progress; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3028,6 +4239,12 @@ CREATE TABLE public.dead_letter (
     occurred_at timestamp with time zone DEFAULT now() NOT NULL,
     last_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
     closed_at timestamp with time zone,
+    copied_at timestamp with time zone,
+    copy_read_at timestamp with time zone,
+    redrives bigint DEFAULT 0 NOT NULL,
+    quarantined boolean DEFAULT false NOT NULL,
+    purged_at timestamp with time zone,
+    discard_reason text,
     CONSTRAINT dead_letter_attempts_positive CHECK ((attempts >= 1)),
     CONSTRAINT dead_letter_closed_has_time CHECK (((status = 'open'::text) = (closed_at IS NULL))),
     CONSTRAINT dead_letter_record_hash_is_sha256 CHECK ((octet_length(record_hash) = 32)),
@@ -3058,6 +4275,20 @@ CREATE TABLE public.loyalty_policy_version (
     rounding text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT loyalty_policy_version_rounding_known CHECK ((rounding = 'half_away_from_zero'::text))
+);
+
+
+--
+-- Name: parked_event_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.parked_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.parked_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 
@@ -3116,6 +4347,25 @@ ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
 
 
 --
+-- Name: worker_lease; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.worker_lease (
+    name text NOT NULL,
+    holder text NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: accrual_pause accrual_pause_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accrual_pause
+    ADD CONSTRAINT accrual_pause_pkey PRIMARY KEY (casino_id, paused_at);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3137,6 +4387,14 @@ ALTER TABLE ONLY public.casino
 
 ALTER TABLE ONLY public.casino_settings
     ADD CONSTRAINT casino_settings_pkey PRIMARY KEY (casino_id);
+
+
+--
+-- Name: consumer_halt consumer_halt_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.consumer_halt
+    ADD CONSTRAINT consumer_halt_pkey PRIMARY KEY (id);
 
 
 --
@@ -3169,6 +4427,14 @@ ALTER TABLE ONLY public.loyalty_ledger
 
 ALTER TABLE ONLY public.loyalty_policy_version
     ADD CONSTRAINT loyalty_policy_version_pkey PRIMARY KEY (policy_version);
+
+
+--
+-- Name: parked_event parked_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.parked_event
+    ADD CONSTRAINT parked_event_pkey PRIMARY KEY (id);
 
 
 --
@@ -3228,10 +4494,32 @@ ALTER TABLE ONLY public.staff
 
 
 --
+-- Name: worker_lease worker_lease_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.worker_lease
+    ADD CONSTRAINT worker_lease_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: accrual_pause_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX accrual_pause_open ON public.accrual_pause USING btree (casino_id) WHERE (resumed_at IS NULL);
+
+
+--
 -- Name: audit_log_of_casino; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX audit_log_of_casino ON public.audit_log USING btree (casino_id, created_at);
+
+
+--
+-- Name: consumer_halt_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX consumer_halt_open ON public.consumer_halt USING btree (consumer_group, topic) WHERE (ended_at IS NULL);
 
 
 --
@@ -3242,10 +4530,31 @@ CREATE UNIQUE INDEX consumer_progress_current ON public.consumer_progress USING 
 
 
 --
+-- Name: dead_letter_copy_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX dead_letter_copy_due ON public.dead_letter USING btree (id) WHERE (copied_at IS NULL);
+
+
+--
 -- Name: dead_letter_open; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX dead_letter_open ON public.dead_letter USING btree (reason, occurred_at) WHERE (status = 'open'::text);
+
+
+--
+-- Name: dead_letter_open_by_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX dead_letter_open_by_id ON public.dead_letter USING btree (id) WHERE (status = 'open'::text);
+
+
+--
+-- Name: dead_letter_quarantined; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX dead_letter_quarantined ON public.dead_letter USING btree (topic, partition, "offset") WHERE quarantined;
 
 
 --
@@ -3309,6 +4618,34 @@ CREATE UNIQUE INDEX loyalty_ledger_reversal_once ON public.loyalty_ledger USING 
 --
 
 CREATE UNIQUE INDEX loyalty_ledger_statement ON public.loyalty_ledger USING btree (casino_id, player_id, entry_no) INCLUDE (points_delta, balance_after);
+
+
+--
+-- Name: parked_event_awaiting; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_event_awaiting ON public.parked_event USING btree (waiting_since) WHERE ((outcome IS NULL) AND (cause = 'awaiting_accrual'::text));
+
+
+--
+-- Name: parked_event_by_kind; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_event_by_kind ON public.parked_event USING btree (kind, id) WHERE (outcome IS NULL);
+
+
+--
+-- Name: parked_event_of_slip; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_event_of_slip ON public.parked_event USING btree (casino_id, rating_slip_id, id) WHERE (outcome IS NULL);
+
+
+--
+-- Name: parked_event_record_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX parked_event_record_once ON public.parked_event USING btree (topic, partition, "offset", record_hash);
 
 
 --

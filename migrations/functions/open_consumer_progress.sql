@@ -51,4 +51,4 @@ $$;
 
 REVOKE ALL ON FUNCTION open_consumer_progress(text, text, integer, integer, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_consumer_progress(text, text, integer, integer, bigint)
-TO loyalty_worker;
+TO loyalty_worker, loyalty_operator;

@@ -121,7 +121,15 @@ async def test_row_security_is_forced_on_every_table_with_a_casino(superuser: Co
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         " AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)"
     )
-    operational = {"consumer_progress", "dead_letter", "loyalty_policy_version"}
+    operational = {
+        "accrual_pause",
+        "consumer_halt",
+        "consumer_progress",
+        "dead_letter",
+        "loyalty_policy_version",
+        "parked_event",
+        "worker_lease",
+    }
     of_the_runner = {"schema_migration", "schema_function"}
     assert {name for (name,) in unguarded} == operational | of_the_runner
 
@@ -138,8 +146,8 @@ async def test_every_unique_index_of_a_casinos_table_leads_with_the_casino(
         " AND EXISTS (SELECT FROM pg_attribute AS x WHERE x.attrelid = i.indrelid"
         " AND x.attname = 'casino_id' AND NOT x.attisdropped)"
     )
-    # audits and letters that belong to no casino are kept as well
-    assert {name for (name,) in others} == {"audit_log", "dead_letter"}
+    # audits and letters that belong to no casino are kept as well; a parked row is a record
+    assert {name for (name,) in others} == {"audit_log", "dead_letter", "parked_event"}
 
 
 async def test_the_view_of_rules_and_the_columns_agree_on_the_defaults(

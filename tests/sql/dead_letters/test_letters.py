@@ -1,53 +1,24 @@
 """Dead letters: kept byte for byte, counted again, resolved."""
 
-import hashlib
 import json
 import uuid
 from datetime import UTC, datetime
 
+from sqlletters import TOPIC, file_letters, hash_of
 from sqlslips import Connection
 
-_TOPIC = "rating-slip-closed"
-_FILE = "SELECT file_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 _RESOLVE = "SELECT resolve_dead_letters($1, $2, $3, $4)"
 
 
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
-async def _file(
-    worker: Connection, *offsets: int, reason: str = "EVENT_UNDECODABLE", record: str = ""
-) -> None:
-    await worker.execute(
-        _FILE,
-        "loyalty-accrual",
-        _TOPIC,
-        0,
-        list(offsets),
-        [datetime(2026, 3, 14, tzinfo=UTC) for _ in offsets],
-        [_hash(f"{record}{offset}") for offset in offsets],
-        [None for _ in offsets],
-        [b"\x00\xff{" for _ in offsets],
-        [json.dumps([["dHJhY2U=", None], ["dHJhY2U=", "/w=="]]) for _ in offsets],
-        [reason for _ in offsets],
-        [None for _ in offsets],
-        ["LY007" for _ in offsets],
-        ["source" for _ in offsets],
-        ["id" for _ in offsets],
-        [uuid.UUID(int=offset) for offset in offsets],
-    )
-
-
 async def test_a_letter_keeps_the_record_byte_for_byte(worker: Connection) -> None:
-    await _file(worker, 7)
+    await file_letters(worker, 7)
 
     letter = await worker.fetchrow("SELECT * FROM dead_letter")
     assert letter is not None
-    assert (letter["topic"], letter["partition"], letter["offset"]) == (_TOPIC, 0, 7)
+    assert (letter["topic"], letter["partition"], letter["offset"]) == (TOPIC, 0, 7)
     assert (letter["key"], letter["value"]) == (None, b"\x00\xff{")
     assert json.loads(letter["headers"]) == [["dHJhY2U=", None], ["dHJhY2U=", "/w=="]]
-    assert letter["record_hash"] == _hash("7")
+    assert letter["record_hash"] == hash_of("7")
     assert letter["broker_timestamp"] == datetime(2026, 3, 14, tzinfo=UTC)
     assert (letter["event_source"], letter["event_id"]) == ("source", "id")
     assert letter["casino_id"] == uuid.UUID(int=7)
@@ -58,8 +29,8 @@ async def test_a_letter_keeps_the_record_byte_for_byte(worker: Connection) -> No
 async def test_a_record_refused_again_counts_the_attempt_and_says_the_newest_reason(
     worker: Connection,
 ) -> None:
-    await _file(worker, 1, 2)
-    await _file(worker, 2, 3, reason="LOYALTY_FACTS_CONFLICT")
+    await file_letters(worker, 1, 2)
+    await file_letters(worker, 2, 3, reason="LOYALTY_FACTS_CONFLICT")
 
     rows = await worker.fetch('SELECT "offset", attempts, reason FROM dead_letter ORDER BY 1')
     assert [tuple(row) for row in rows] == [
@@ -70,8 +41,8 @@ async def test_a_record_refused_again_counts_the_attempt_and_says_the_newest_rea
 
 
 async def test_the_same_offset_of_a_recreated_topic_is_another_record(worker: Connection) -> None:
-    await _file(worker, 1)
-    await _file(worker, 1, record="another")
+    await file_letters(worker, 1)
+    await file_letters(worker, 1, record="another")
 
     assert await worker.fetchval("SELECT count(*) FROM dead_letter WHERE attempts = 1") == 2
 
@@ -79,11 +50,11 @@ async def test_the_same_offset_of_a_recreated_topic_is_another_record(worker: Co
 async def test_open_letters_of_records_that_posted_are_resolved_and_counted(
     worker: Connection, superuser: Connection
 ) -> None:
-    await _file(worker, 1, 2, 3)
-    hashes = [_hash("1"), _hash("another"), _hash("3"), _hash("9")]
-    assert await worker.fetchval(_RESOLVE, _TOPIC, 0, [1, 2, 3, 9], hashes) == 2
-    assert await worker.fetchval(_RESOLVE, _TOPIC, 0, [1, 2, 3, 9], hashes) == 0
-    assert await worker.fetchval(_RESOLVE, _TOPIC, 1, [2], [_hash("2")]) == 0
+    await file_letters(worker, 1, 2, 3)
+    hashes = [hash_of("1"), hash_of("another"), hash_of("3"), hash_of("9")]
+    assert await worker.fetchval(_RESOLVE, TOPIC, 0, [1, 2, 3, 9], hashes) == 2
+    assert await worker.fetchval(_RESOLVE, TOPIC, 0, [1, 2, 3, 9], hashes) == 0
+    assert await worker.fetchval(_RESOLVE, TOPIC, 1, [2], [hash_of("2")]) == 0
 
     rows = await superuser.fetch(
         'SELECT "offset", status, closed_at IS NULL FROM dead_letter ORDER BY 1'
@@ -98,10 +69,10 @@ async def test_open_letters_of_records_that_posted_are_resolved_and_counted(
 async def test_a_letter_that_a_person_closed_keeps_its_status(
     worker: Connection, superuser: Connection
 ) -> None:
-    await _file(worker, 1)
+    await file_letters(worker, 1)
     await superuser.execute("UPDATE dead_letter SET status = 'discarded', closed_at = now()")
-    await _file(worker, 1)
-    resolved = await worker.fetchval(_RESOLVE, _TOPIC, 0, [1], [_hash("1")])
+    await file_letters(worker, 1)
+    resolved = await worker.fetchval(_RESOLVE, TOPIC, 0, [1], [hash_of("1")])
 
     assert resolved == 0
     row = await worker.fetchrow("SELECT status, attempts FROM dead_letter")

@@ -1,0 +1,49 @@
+-- The oldest letters whose copy is due, by id. Notes that they were read: mark_copied passes over
+-- a letter that changes after this.
+CREATE OR REPLACE FUNCTION pending_copies(p_limit integer)
+RETURNS TABLE (
+    id bigint,
+    topic text,
+    partition integer,
+    "offset" bigint,
+    broker_timestamp timestamptz,
+    record_hash bytea,
+    key bytea,
+    value bytea,
+    headers jsonb,
+    reason text,
+    detail text,
+    sqlstate text,
+    consumer_group text,
+    event_source text,
+    event_id text,
+    redrives bigint
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids bigint[];
+BEGIN
+    v_ids := ARRAY(
+        SELECT d.id FROM dead_letter AS d WHERE d.copied_at IS NULL ORDER BY d.id LIMIT p_limit
+    );
+    PERFORM FROM dead_letter AS d
+    WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL
+    ORDER BY d.id
+    FOR NO KEY UPDATE;
+    UPDATE dead_letter AS d
+    SET copy_read_at = clock_timestamp()
+    WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL;
+
+    RETURN QUERY
+    SELECT d.id, d.topic, d.partition, d."offset", d.broker_timestamp, d.record_hash, d.key,
+        d.value, d.headers, d.reason, d.detail, d.sqlstate, d.consumer_group, d.event_source,
+        d.event_id, d.redrives
+    FROM dead_letter AS d
+    WHERE d.id = ANY (v_ids)
+    ORDER BY d.id;
+END
+$$;
+
+REVOKE ALL ON FUNCTION pending_copies(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pending_copies(integer) TO loyalty_worker;
