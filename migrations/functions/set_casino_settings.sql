@@ -38,6 +38,14 @@ BEGIN
         updated_at = now()
     WHERE s.casino_id = p_casino_id;
 
+    -- while a casino is switched off nothing that waits for it grows old
+    IF v_new.accrual_enabled THEN
+        UPDATE accrual_pause AS p SET resumed_at = now()
+        WHERE p.casino_id = p_casino_id AND p.resumed_at IS NULL;
+    ELSE
+        INSERT INTO accrual_pause (casino_id) VALUES (p_casino_id) ON CONFLICT DO NOTHING;
+    END IF;
+
     SELECT coalesce(jsonb_object_agg(b.key, b.value), '{}'),
         coalesce(jsonb_object_agg(b.key, v_after -> b.key), '{}')
     INTO settings_before, settings_after

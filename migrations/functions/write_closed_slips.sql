@@ -13,7 +13,6 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     v_written bigint;
-    v_unused record;
 BEGIN
     -- an open slip is closed by its event; a closed one stays as it is
     INSERT INTO rating_slip AS r (
@@ -68,27 +67,7 @@ BEGIN
         e.occurred_at
     FROM unnest(p_entries) AS e;
 
-    -- by the delta, not to the sum: a cache that was wrong stays visibly wrong. One beyond all bounds
-    -- stays that without overflowing: it must not stop the postings.
-    INSERT INTO player_loyalty AS b (casino_id, player_id, current_balance, entry_count)
-    SELECT e.casino_id, e.player_id, sum(e.points_delta), count(*)
-    FROM unnest(p_entries) AS e
-    GROUP BY e.casino_id, e.player_id
-    ON CONFLICT (casino_id, player_id) DO UPDATE
-    SET current_balance = least(
-            greatest(b.current_balance::numeric + excluded.current_balance, -9e18), 9e18
-        ),
-        entry_count = least(b.entry_count::numeric + excluded.entry_count, 9e18),
-        updated_at = now();
-
-    FOR v_unused IN
-        SELECT c.casino_id, c.player_id FROM unnest(p_created) AS c
-        EXCEPT
-        SELECT e.casino_id, e.player_id FROM unnest(p_entries) AS e
-    LOOP
-        DELETE FROM player_loyalty AS b
-        WHERE b.casino_id = v_unused.casino_id AND b.player_id = v_unused.player_id;
-    END LOOP;
+    PERFORM move_balances(p_entries, p_created);
 END
 $$;
 
