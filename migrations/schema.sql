@@ -4628,6 +4628,13 @@ CREATE INDEX parked_event_awaiting ON public.parked_event USING btree (waiting_s
 
 
 --
+-- Name: parked_event_by_cause; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_event_by_cause ON public.parked_event USING btree (cause) WHERE (outcome IS NULL);
+
+
+--
 -- Name: parked_event_by_kind; Type: INDEX; Schema: public; Owner: -
 --
 

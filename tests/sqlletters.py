@@ -102,3 +102,25 @@ async def copy_pending(worker: Connection) -> list[int]:
     ids = [row["id"] for row in rows]
     await worker.execute("SELECT mark_copied($1)", ids)
     return ids
+
+
+async def parked_row(
+    superuser: Connection, offset: int, cause: str = "awaiting_accrual", outcome: str | None = None
+) -> int:
+    """Put a promotion among the parked events, released just now if it has an outcome."""
+    row: int = await superuser.fetchval(
+        'INSERT INTO parked_event (topic, partition, "offset", record_hash, consumer_group, key,'
+        " value, headers, kind, cause, event_source, event_id, casino_id, rating_slip_id,"
+        " idempotency_key, outcome, released_at)"
+        " VALUES ('promotion', 0, $1, $2, 'loyalty-promotion',"
+        " 'key', $3, $4, 'promotion', $5, 'source', 'id', gen_random_uuid(), gen_random_uuid(),"
+        " gen_random_uuid(), $6::text, CASE WHEN $6::text IS NOT NULL THEN now() END)"
+        " RETURNING id",
+        offset,
+        hash_of(str(offset)),
+        VALUE,
+        json.dumps(HEADERS),
+        cause,
+        outcome,
+    )
+    return row

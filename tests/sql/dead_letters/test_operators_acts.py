@@ -6,7 +6,16 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from sqlletters import GROUP, HEADERS, TOPIC, copy_pending, file_letters, quarantine, redriven
+from sqlletters import (
+    GROUP,
+    HEADERS,
+    TOPIC,
+    copy_pending,
+    file_letters,
+    parked_row,
+    quarantine,
+    redriven,
+)
 from sqlslips import Connection
 
 _DISCARD = "SELECT discard_letters($1, $2)"
@@ -119,6 +128,24 @@ async def test_what_is_settled_and_copied_long_enough_is_emptied_and_nothing_els
     actions = await _audited(superuser)
     assert [action for action, _ in actions] == ["purge", "purge"]
     assert actions[0][1] == {"older_than": "30 days", "letters": 1, "parked": 0}
+
+
+async def test_released_parked_rows_are_emptied_and_waiting_ones_are_not(
+    worker: Connection, operator: Connection, superuser: Connection
+) -> None:
+    released = await parked_row(superuser, 1, outcome="accrued")
+    await superuser.execute("UPDATE parked_event SET released_at = now() - interval '31 days'")
+    await parked_row(superuser, 2, outcome="dead_lettered")
+    await parked_row(superuser, 3)
+
+    purged = await operator.fetchrow(_PURGE, timedelta(days=30))
+    assert purged is not None
+    assert tuple(purged) == (0, 1)
+    rows = await worker.fetch("SELECT * FROM parked_event ORDER BY id")
+    assert (rows[0]["id"], rows[0]["key"], rows[0]["value"]) == (released, None, None)
+    assert (rows[0]["headers"], rows[0]["outcome"]) == ("[]", "accrued")
+    assert [row["purged_at"] is None for row in rows] == [False, True, True]
+    assert all(row["value"] is not None for row in rows[1:])
 
 
 @pytest.mark.parametrize("age", [None, timedelta(seconds=-1)])

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from sqlletters import GROUP, TOPIC, file_letters, redriven
+from sqlletters import GROUP, TOPIC, file_letters, parked_row, redriven
 from sqlslips import Connection
 
 _GAUGES = "SELECT * FROM operational_gauges()"
@@ -34,6 +34,20 @@ async def test_open_letters_are_counted_by_reason_with_the_time_of_the_oldest(
         ("dead_letters_open", "EVENT_UNDECODABLE", None, 2),
         ("dead_letters_open", "EVENT_ID_MISSING", None, 1),
         ("dead_letter_oldest_timestamp_seconds", "", None, oldest),
+    }
+
+
+async def test_waiting_events_are_counted_by_cause_and_released_ones_are_not(
+    worker: Connection, superuser: Connection
+) -> None:
+    await parked_row(superuser, 1)
+    await parked_row(superuser, 2)
+    await parked_row(superuser, 3, cause="accrual_disabled")
+    await parked_row(superuser, 4, outcome="accrued")
+
+    assert await _gauges(worker) == {
+        ("parked_events", "awaiting_accrual", None, 2),
+        ("parked_events", "accrual_disabled", None, 1),
     }
 
 
