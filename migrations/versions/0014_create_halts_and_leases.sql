@@ -1,4 +1,8 @@
--- Locks: ACCESS EXCLUSIVE on dead_letter for an instant; its rows are neither read nor written.
+-- Locks: ACCESS EXCLUSIVE on dead_letter while three partial indexes are built, each of which reads
+-- the table once: about a second for a million letters. Batches wait so long.
+--
+-- Not CONCURRENTLY: that waits for whatever transaction is open in the database, a backup's too, and
+-- an upgrade from below 0012 posts nothing until functions/ is applied.
 --
 -- What stops a topic for a group until a person ends it. Ended halts stay, for the record.
 CREATE TABLE consumer_halt (
@@ -47,6 +51,23 @@ ALTER TABLE dead_letter
     ADD COLUMN quarantined boolean NOT NULL DEFAULT false,
     ADD COLUMN purged_at timestamptz,
     ADD COLUMN discard_reason text;
+
+-- The relay asks twice a second which letters have no copy yet, oldest first.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX dead_letter_copy_due ON dead_letter (id) WHERE copied_at IS NULL;
+
+-- Each batch asks which of its records a person set aside.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX dead_letter_quarantined
+    ON dead_letter (topic, partition, "offset") WHERE quarantined;
+
+-- Redrive pages through open letters by id, past all that are closed.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX dead_letter_open_by_id ON dead_letter (id) WHERE status = 'open';
+
+-- Every worker counts what waits by its cause, for its metrics, every few seconds.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX parked_event_by_cause ON parked_event (cause) WHERE outcome IS NULL;
 
 -- A letter that is refused again, or whose purged record comes again, takes the newest bytes.
 GRANT UPDATE (key, value, headers, redrives, copied_at, copy_read_at, purged_at)
