@@ -7,6 +7,7 @@ from pathlib import Path
 from loyalty_worker.database.migrate import migrate_up
 from loyalty_worker.embedded.logins import DatabaseUrls
 from loyalty_worker.resources import resource_folder
+from sqlletters import copy_pending, redriven
 from sqltools import connected
 
 _WAITS = (
@@ -43,3 +44,19 @@ async def test_a_migration_lets_a_batch_that_began_before_it_end(
             for table in ("rating_slip", "player", "loyalty_ledger"):
                 await batch.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         assert (await migration).functions_replaced
+
+
+async def test_letters_of_before_are_due_to_be_copied_and_can_be_redriven(
+    empty_database: DatabaseUrls, tmp_path: Path
+) -> None:
+    await migrate_up(empty_database.owner, folder=_before(tmp_path, 14))
+    async with connected(empty_database.superuser) as superuser:
+        letter = await superuser.fetchval(
+            'INSERT INTO dead_letter (topic, partition, "offset", record_hash, consumer_group,'
+            " headers, reason) VALUES ('t', 0, 1, sha256(''), 'g', '[]', 'R') RETURNING id"
+        )
+    await migrate_up(empty_database.owner)
+    async with connected(empty_database.worker) as worker:
+        assert await copy_pending(worker) == [letter]
+        await redriven(worker, (letter, "accrued"))
+        assert await worker.fetchval("SELECT status FROM dead_letter") == "redriven"
