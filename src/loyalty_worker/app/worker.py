@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from aiokafka.errors import KafkaError
 from faststream import FastStream
@@ -12,10 +13,13 @@ from faststream.kafka import KafkaBroker
 from loyalty_worker.app.asyncapi import asyncapi_document
 from loyalty_worker.app.consumer import CLIENT_RETRY_MS, EventConsumer, Shared, inspector_client
 from loyalty_worker.app.database import database_url, pool_limits, watch_database
+from loyalty_worker.app.duties import Duty, do_duty
 from loyalty_worker.app.gauges import watch_stored_state
+from loyalty_worker.app.keeping import lease_holder, relay, sweeper
 from loyalty_worker.app.parts import Part, consumptions, letter_topics
 from loyalty_worker.app.signals import stop_on_signals
 from loyalty_worker.app.startup import check_database, check_topics, retrying
+from loyalty_worker.database.leases import PostgresLeases
 from loyalty_worker.database.ledger import PostgresLedger
 from loyalty_worker.database.migration_files import read_migrations
 from loyalty_worker.database.pool import open_pool
@@ -23,8 +27,9 @@ from loyalty_worker.database.sqlstates import FAULT_REASONS
 from loyalty_worker.domain.events import DecodeReason
 from loyalty_worker.domain.outcomes import LetterReason
 from loyalty_worker.domain.refusals import Refusal
+from loyalty_worker.publishing.producer import KafkaPublisher
 from loyalty_worker.settings import Settings
-from loyalty_worker.settings.kafka import broker_security
+from loyalty_worker.settings.kafka import broker_security, kafka_client_options
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.http import HttpPages, serve_http
 from loyalty_worker.telemetry.logs import configure_logging, get_logger
@@ -120,7 +125,9 @@ class _Worker:
                 serve_http(settings.http_host, settings.http_port, pages)
             )
             _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
+            duties = await stack.enter_async_context(self._duties(ledger))
             watches = (
+                *duties,
                 *(consumer.watch() for consumer in consumers),
                 watch_database(self._pool, self._migrations, self._health, self._metrics),
                 watch_stored_state(
@@ -136,6 +143,26 @@ class _Worker:
                 task.add_done_callback(self._notice_end)
                 stack.push_async_callback(_end, task)
             yield
+
+    @asynccontextmanager
+    async def _duties(
+        self, ledger: PostgresLedger
+    ) -> AsyncIterator[list[Coroutine[Any, Any, None]]]:
+        """Give the loops of this process's duties; what they use is closed at the end."""
+        settings = self._settings
+        duties: list[Duty] = []
+        publisher = KafkaPublisher(kafka_client_options(settings))
+        if Part.SWEEPER in self._parts:
+            duties.append(sweeper(settings, self._pool, ledger, self._metrics))
+        if Part.RELAY in self._parts:
+            duties.append(relay(settings, self._pool, publisher))
+        leases = PostgresLeases(
+            self._pool, settings.database_acquire_timeout_seconds, lease_holder()
+        )
+        try:
+            yield [do_duty(duty, leases, self._health, self._metrics) for duty in duties]
+        finally:
+            await publisher.close()
 
     async def _wait(self) -> None:
         topics = [one.topic for one in self._consumptions]

@@ -64,6 +64,18 @@ async def keep(
     judged: Sequence[tuple[Record, Decoded, RecordOutcome]],
 ) -> None:
     """Keep what waits and what cannot succeed, whole, each in its table."""
+    await keep_waiting(tx, group, judged)
+    letters = [one for one in judged if one[2].outcome is Outcome.DEAD_LETTERED]
+    if letters:
+        await tx.file_dead_letters(group, letters)
+
+
+async def keep_waiting(
+    tx: LedgerTransaction,
+    group: str,
+    judged: Sequence[tuple[Record, Decoded, RecordOutcome]],
+) -> None:
+    """Park what waits; the others are somebody else's to keep."""
     waiting = [
         (record, event, outcome)
         for record, event, outcome in judged
@@ -71,6 +83,3 @@ async def keep(
     ]
     if waiting:
         await tx.park_events(group, waiting)
-    letters = [one for one in judged if one[2].outcome is Outcome.DEAD_LETTERED]
-    if letters:
-        await tx.file_dead_letters(group, letters)
