@@ -61,9 +61,8 @@ BEGIN
         r.accrual_enabled, r.timezone, r.gaming_day_start,
         promotion_hash(i.casino_id, i.rating_slip_id, i.campaign_id, i.multiplier, i.bonus),
         promotion_points(coalesce(b.points_delta, 0), i.multiplier, i.bonus),
-        coalesce(
-            s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL, false
-        ),
+        s.status IS NOT NULL
+            AND (s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL),
         b.points_delta, b.visit_id, v.id IS NOT NULL,
         e.id, e.payload_hash,
         k.id,
@@ -77,7 +76,7 @@ BEGIN
         FROM rating_slip AS x
         WHERE x.casino_id = i.casino_id AND x.id = i.rating_slip_id AND x.status = 'closed'
         LIMIT 1
-    ) AS s ON s.status = 'closed'
+    ) AS s ON true
     LEFT JOIN LATERAL (
         SELECT x.id, x.points_delta, x.visit_id
         FROM loyalty_ledger AS x
