@@ -1,7 +1,8 @@
 """Fixtures: real Apache Kafka and PostgreSQL, and what a test makes on them.
 
 Session-wide servers start when the first test asks for them; see `parts` for where they come from.
-The private ones are always child processes: tests stop, kill and freeze them.
+Where tests run in several processes (`pytest -n`), each has servers of its own. The private ones
+are always child processes: tests stop, kill and freeze them.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.logins import DatabaseUrls, create_logins
@@ -20,7 +22,8 @@ from parts.blocking import wait_for
 from parts.postgres import Databases, databases_on, migrated_database
 from parts.source import Part, source_of
 
-_used: pytest.StashKey[list[Part]] = pytest.StashKey()
+_OUTPUT = "parts"
+_used: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 class TopicFactory(Protocol):
@@ -32,7 +35,7 @@ class TopicFactory(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_used] = []
+    config.stash[_used] = set()
 
 
 def pytest_report_header() -> list[str]:
@@ -45,15 +48,31 @@ def pytest_report_header() -> list[str]:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    for part in config.stash[_used]:
+    used = config.stash[_used]
+    for part in sorted(used):
         terminalreporter.write_line(f"tested on {part}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the parts to the process that prints the summary, where this is not it."""
+    used = session.config.stash[_used]
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_OUTPUT] = sorted(used)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take what such a process used; one that crashed hands over nothing."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[_used].update(output.get(_OUTPUT, ()))
 
 
 @pytest.fixture(scope="session")
 def kafka(pytestconfig: pytest.Config) -> Iterator[Part]:
     """The session's broker; `address` is its bootstrap server."""
     with kafka_parts.kafka_part() as part:
-        pytestconfig.stash[_used].append(part)
+        pytestconfig.stash[_used].add(str(part))
         yield part
 
 
@@ -61,7 +80,7 @@ def kafka(pytestconfig: pytest.Config) -> Iterator[Part]:
 def postgres(pytestconfig: pytest.Config) -> Iterator[Part]:
     """The session's server; `address` is a superuser's URL."""
     with postgres_parts.postgres_part() as part:
-        pytestconfig.stash[_used].append(part)
+        pytestconfig.stash[_used].add(str(part))
         yield part
 
 
