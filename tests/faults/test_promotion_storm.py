@@ -99,11 +99,7 @@ async def test_10000_slips_and_30000_promotions_in_any_order_post_exactly_once(
     for one in promotions:
         slip_id = one["data"]["rating_slip_id"]
         expected[slip_id, one["data"]["campaign_id"]] = award(base[slip_id], one["data"])
-    found = await posted(database)
-    assert {
-        one: (found[one], points) for one, points in expected.items() if found[one] != points
-    } == {}
-    assert found == expected
+    assert await posted(database) == expected
     assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == len(records)
     assert await value_of(database, "SELECT count(*) FROM dead_letter") == 0
     progress = await row_of(

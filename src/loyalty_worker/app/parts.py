@@ -18,32 +18,23 @@ class Part(StrEnum):
 
 def consumptions(settings: Settings) -> dict[Part, Consumption]:
     """Return the parts that consume a topic, with what each consumes."""
+    groups = settings.consumer_groups
     return {
         Part.ACCRUAL: Consumption(
             topic=settings.topic_rating_slip_closed,
             contract="rating-slip-closed",
-            group=accrual_group(settings),
+            group=groups[settings.topic_rating_slip_closed],
             decoder=SlipDecoder(),
             on_unknown_error=settings.on_unknown_error_rating_slip_closed,
         ),
         Part.PROMOTION: Consumption(
             topic=settings.topic_promotion,
             contract="promotion",
-            group=promotion_group(settings),
+            group=groups[settings.topic_promotion],
             decoder=PromotionDecoder(),
             on_unknown_error=settings.on_unknown_error_promotion,
         ),
     }
-
-
-def accrual_group(settings: Settings) -> str:
-    """Return the consumer group of `rating-slip-closed`."""
-    return f"{settings.kafka_group_prefix}-accrual"
-
-
-def promotion_group(settings: Settings) -> str:
-    """Return the consumer group of `promotion`."""
-    return f"{settings.kafka_group_prefix}-promotion"
 
 
 def letter_topics(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""`loyalty casino add|list|set`."""
+"""`loyalty casino add|list|set`; `disable` and `enable` are a module of their own."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import typer
 
+from loyalty_worker.cli.casino_switch import disable, enable
 from loyalty_worker.cli.exits import USAGE, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
@@ -38,6 +39,8 @@ _COLUMNS = ["casino_id", "name", "status", *_RULES]
 casino = typer.Typer(
     help="The casinos that may earn, with the operator's login.", no_args_is_help=True
 )
+casino.command("disable")(disable)
+casino.command("enable")(enable)
 
 
 @casino.command("add")

@@ -1,14 +1,20 @@
 """`loyalty ledger show|trace`."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from loyalty_worker.cli.exits import PROBLEM_FOUND, REFUSED, USAGE, CommandError
-from loyalty_worker.cli.options import CasinoOption, JsonOption, PlayerArgument, operator_url
+from loyalty_worker.cli.options import (
+    CasinoOption,
+    JsonOption,
+    PlayerArgument,
+    operator_url,
+    read_time,
+)
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
 from loyalty_worker.cli.trace import trace_document, trace_lines
 from loyalty_worker.database.cursors import CursorError, StatementQuery
@@ -25,15 +31,6 @@ ledger = typer.Typer(help="The ledger, with the operator's login.", no_args_is_h
 _COLUMNS = ["entry_no", "occurred_at", "reason", "points_delta", "balance_after", "id", "note"]
 
 
-def _time(text: str) -> datetime:
-    """Read a date or time of ISO 8601; without a zone it is UTC."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("write it as 2026-03-14 or 2026-03-14T22:30:00+01:00") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 @ledger.command("show")
 def show(
     player_id: PlayerArgument,
@@ -44,11 +41,11 @@ def show(
     visit: Annotated[UUID | None, typer.Option(help="Only entries of this visit.")] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", parser=_time, metavar="TIME", help="Occurred then or later."),
+        typer.Option("--from", parser=read_time, metavar="TIME", help="Occurred then or later."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--to", parser=_time, metavar="TIME", help="Occurred before that."),
+        typer.Option("--to", parser=read_time, metavar="TIME", help="Occurred before that."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MAX_PAGE, help="Entries of one page.")] = 20,
     cursor: Annotated[

@@ -9,11 +9,14 @@ import typer
 from loyalty_worker.cli.about import config, version
 from loyalty_worker.cli.casino import casino
 from loyalty_worker.cli.demo import demo
+from loyalty_worker.cli.dlq import dlq
 from loyalty_worker.cli.exits import explain
 from loyalty_worker.cli.ledger import ledger
 from loyalty_worker.cli.migrate import migrate
 from loyalty_worker.cli.output import say
+from loyalty_worker.cli.parked import parked
 from loyalty_worker.cli.process import healthcheck, run
+from loyalty_worker.cli.resume import resume
 from loyalty_worker.cli.simulate import simulate
 from loyalty_worker.cli.topics import topics
 from loyalty_worker.telemetry.logs import configure_logging
@@ -30,6 +33,9 @@ app.command("run")(run)
 app.add_typer(migrate, name="migrate")
 app.add_typer(casino, name="casino")
 app.add_typer(topics, name="topics")
+app.add_typer(dlq, name="dlq")
+app.add_typer(parked, name="parked")
+app.command("resume")(resume)
 app.add_typer(ledger, name="ledger")
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
@@ -23,6 +24,15 @@ def system_user() -> str:
         return f"uid {os.getuid()}"
 
 
+def read_time(text: str) -> datetime:
+    """Read a date or time of ISO 8601; without a zone it is UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write it as 2026-03-14 or 2026-03-14T22:30:00+01:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 YesOption: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Do it; without this the plan is shown and nothing is done.")
@@ -32,6 +42,9 @@ ActorOption: TypeAlias = Annotated[
 ]
 CasinoArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The casino's id.")]
 CasinoOption: TypeAlias = Annotated[UUID, typer.Option("--casino", help="The casino's id.")]
+ReasonOption: TypeAlias = Annotated[
+    str, typer.Option("--reason", help="Why, in words; it is audited.")
+]
 PlayerArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The player's id.")]
 
 

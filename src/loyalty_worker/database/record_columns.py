@@ -4,13 +4,14 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from loyalty_worker.domain.records import Headers, Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def record_columns(records: Sequence[Record]) -> tuple[object, ...]:
+def record_columns(records: Sequence[Record]) -> tuple[list[Any], ...]:
     """Return offset, broker timestamp, hash, key, value and headers; one array each."""
     return (
         [record.offset for record in records],

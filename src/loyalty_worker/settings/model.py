@@ -181,3 +181,11 @@ class Settings(BaseSettings):
         gt=0,
         description="without progress for so long /livez turns false; in place of a poll interval",
     )
+
+    @property
+    def consumer_groups(self) -> dict[str, str]:
+        """The consumer group of each topic of events."""
+        return {
+            self.topic_rating_slip_closed: f"{self.kafka_group_prefix}-accrual",
+            self.topic_promotion: f"{self.kafka_group_prefix}-promotion",
+        }

@@ -1,0 +1,86 @@
+"""What commands that post need: the worker's login, the ledger, what is kept, the decoders."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from loyalty_worker.cli.exits import UNAVAILABLE, CommandError
+from loyalty_worker.cli.options import worker_url
+from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
+from loyalty_worker.database.ledger import PostgresLedger
+from loyalty_worker.database.pool import PoolLimits, open_pool
+from loyalty_worker.database.stored import StoredRecords
+from loyalty_worker.ports import Fault, Released
+from loyalty_worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """The worker's parts that bring kept records back."""
+
+    ledger: PostgresLedger
+    stored: StoredRecords
+    decoder: TopicDecoders
+
+
+@asynccontextmanager
+async def posting(settings: Settings) -> AsyncIterator[Posting]:
+    """Open the worker's parts; a fault of the database ends the command with status 4."""
+    limits = PoolLimits(
+        max_size=2,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        statement_timeout_ms=settings.database_statement_timeout_ms,
+        lock_timeout_ms=settings.database_lock_timeout_ms,
+        idle_in_transaction_timeout_ms=settings.database_idle_in_transaction_timeout_ms,
+        close_timeout_seconds=settings.database_connect_timeout_seconds,
+    )
+    patience = settings.database_acquire_timeout_seconds
+    decoder = TopicDecoders(
+        {
+            settings.topic_rating_slip_closed: SlipDecoder(),
+            settings.topic_promotion: PromotionDecoder(),
+        }
+    )
+    try:
+        async with open_pool(worker_url(settings), limits) as pool:
+            yield Posting(
+                PostgresLedger(pool, patience, _ignore),
+                StoredRecords(pool, patience, _ignore),
+                decoder,
+            )
+    except Fault as fault:
+        raise CommandError(
+            UNAVAILABLE, f"PostgreSQL: {fault}; what was done stays done, run the command again"
+        ) from None
+    except KeyError as error:
+        raise CommandError(
+            UNAVAILABLE,
+            f"a record is kept of topic {error}, which no setting names; "
+            "set LOYALTY_TOPIC_… as the worker has it, or narrow by --topic",
+        ) from None
+
+
+def outcome_rows(released: Iterable[Released]) -> list[dict[str, object]]:
+    """Count what became of records, by topic, outcome and reason; with the points minted."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    points: Counter[tuple[str, str, str]] = Counter()
+    for one in released:
+        outcome = one.outcome
+        key = (one.topic, outcome.outcome.value, outcome.reason or "-")
+        counts[key] += 1
+        points[key] += outcome.points
+    return [
+        {
+            "topic": topic,
+            "outcome": outcome,
+            "reason": reason,
+            "records": counts[topic, outcome, reason],
+            "points": points[topic, outcome, reason],
+        }
+        for topic, outcome, reason in sorted(counts)
+    ]
+
+
+def _ignore(_seconds: float) -> None:
+    """A command has no metrics to show how long it waited."""

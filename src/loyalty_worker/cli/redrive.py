@@ -1,0 +1,115 @@
+"""`loyalty dlq redrive`: tries dead letters again, once their cause is mended."""
+
+import asyncio
+import json
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from loyalty_worker.application.redrive import Redrive
+from loyalty_worker.cli.exits import PROBLEM_FOUND
+from loyalty_worker.cli.options import (
+    ActorOption,
+    JsonOption,
+    YesOption,
+    confirm,
+    operator_url,
+    read_time,
+)
+from loyalty_worker.cli.output import print_json, print_line, print_rows, say
+from loyalty_worker.cli.posting import outcome_rows, posting
+from loyalty_worker.database.operator import operator_transaction
+from loyalty_worker.database.operator_records import audit
+from loyalty_worker.domain.outcomes import Outcome
+from loyalty_worker.ports import LetterFilter, Released
+from loyalty_worker.settings import Settings, load_settings
+
+_COLUMNS = ["topic", "outcome", "reason", "records", "points"]
+
+
+def redrive(
+    *,
+    ids: Annotated[
+        list[int] | None, typer.Option("--id", help="Only this letter; may be given again.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Only of this topic.")] = None,
+    reason_is: Annotated[str | None, typer.Option(help="Only for this reason.")] = None,
+    casino: Annotated[UUID | None, typer.Option(help="Only of this casino.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=read_time, metavar="TIME", help="Filed then or later.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="At most so many records a second.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Roll everything back, and say what would be.")
+    ] = False,
+    actor: ActorOption,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try open dead letters again, once each; interrupted, it goes on when run again."""
+    settings = load_settings()
+    url = operator_url(settings)
+    wanted = LetterFilter(ids or None, topic, reason_is, casino, since)
+    if not dry_run:
+        confirm([f"redrive open dead letters ({_narrowed(wanted)}), as {actor}"], yes=yes)
+    released = asyncio.run(_redrive(settings, url, wanted, rate, actor, dry_run=dry_run))
+    rows = outcome_rows(released)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, _COLUMNS)
+        if dry_run:
+            print_line(
+                "nothing was changed; what depends on an earlier batch was judged without it"
+            )
+    if any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
+        raise typer.Exit(PROBLEM_FOUND)
+
+
+async def _redrive(
+    settings: Settings,
+    url: str,
+    wanted: LetterFilter,
+    rate: float | None,
+    actor: str,
+    *,
+    dry_run: bool,
+) -> list[Released]:
+    released: list[Released] = []
+    if not dry_run:
+        await _audit(url, actor, "redrive_begin", _details(wanted))
+    async with posting(settings) as parts:
+        redriven = Redrive(parts.ledger, parts.stored, parts.decoder)(wanted, dry_run=dry_run)
+        async for group in redriven:
+            released += group
+            say(f"{len(released)} records tried")
+            if rate is not None:
+                await asyncio.sleep(len(group) / rate)
+    if not dry_run:
+        counts = {"outcomes": outcome_rows(released)}
+        await _audit(url, actor, "redrive_end", _details(wanted) | counts)
+    return released
+
+
+async def _audit(url: str, actor: str, action: str, details: dict[str, Any]) -> None:
+    async with operator_transaction(url, (), actor) as connection:
+        await audit(connection, "dead_letter", action, json.dumps(details))
+
+
+def _details(wanted: LetterFilter) -> dict[str, Any]:
+    given = {
+        "ids": None if wanted.ids is None else list(wanted.ids),
+        "topic": wanted.topic,
+        "reason_is": wanted.reason,
+        "casino_id": None if wanted.casino_id is None else str(wanted.casino_id),
+        "since": None if wanted.since is None else wanted.since.isoformat(),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _narrowed(wanted: LetterFilter) -> str:
+    return ", ".join(f"{name} {value}" for name, value in _details(wanted).items()) or "all"

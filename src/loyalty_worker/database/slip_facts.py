@@ -1,0 +1,44 @@
+"""The facts under which a slip was posted, for whoever compares them with others."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSlip:
+    """The facts that count, as recorded, and the entry of the slip's base points."""
+
+    visit_id: UUID
+    player_id: UUID | None
+    visit_kind: str
+    average_bet: Decimal
+    duration_seconds: int
+    closed_at: datetime
+    policy_snapshot: str | None
+    entry_id: UUID | None
+
+
+async def read_recorded_slip(
+    opened: "Session", casino_id: UUID, rating_slip_id: UUID
+) -> RecordedSlip | None:
+    """Return a closed slip of the transaction's scope; None where there is none."""
+    row = await opened.fetchrow(
+        "SELECT s.visit_id, s.player_id, s.visit_kind, s.average_bet, s.duration_seconds,"
+        " s.closed_at, s.policy_snapshot, l.id AS entry_id"
+        " FROM rating_slip AS s LEFT JOIN loyalty_ledger AS l ON l.casino_id = s.casino_id"
+        " AND l.source_kind = 'rating_slip' AND l.source_id = s.id AND l.reason = 'base_accrual'"
+        " WHERE s.casino_id = $1 AND s.id = $2 AND s.status = 'closed'",
+        casino_id,
+        rating_slip_id,
+    )
+    return None if row is None else RecordedSlip(**dict(row))
