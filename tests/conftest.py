@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import hypothesis
 import pytest
 from xdist.workermanage import WorkerController
 
@@ -36,6 +37,11 @@ class TopicFactory(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_used] = set()
+    # How long an example takes depends on what else the machine does.
+    hypothesis.settings.register_profile(
+        "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("shared machine")
 
 
 def pytest_report_header() -> list[str]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from loyalty_worker.consumers.strict_json import (
     MAX_DEPTH,
+    MAX_NUMBER_LENGTH,
     JsonOutOfBoundsError,
     NotJsonError,
     dump,
@@ -14,8 +15,9 @@ from loyalty_worker.consumers.strict_json import (
 )
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
-numbers = st.integers(-(10**90), 10**90) | st.decimals(
-    allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30
+decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
+numbers = st.integers(-(10**90), 10**90) | decimals.filter(
+    lambda number: len(str(number)) <= MAX_NUMBER_LENGTH
 )
 documents = st.recursive(
     st.none() | st.booleans() | texts | numbers,
