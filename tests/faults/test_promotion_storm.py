@@ -15,8 +15,9 @@ from loyalty_worker.embedded.logins import DatabaseUrls
 from parts.source import Part
 from parts.topics import publisher, send, until_no_lag
 from parts.worker import running_worker, worker_environment
+from promotions import promotion
 from reckoning import points_of
-from slips import Message, SlipFactory, message, seeded_uuid
+from slips import Message, SlipFactory, message
 from sqltools import add_casino, connected, drift_of, row_of, value_of
 
 SLIPS = 10_000
@@ -25,26 +26,11 @@ PARTITIONS = 6
 _CHUNK = 500
 
 
-def promotion(rng: random.Random, slip: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return a campaign's award for a slip: a multiplier or a bonus."""
-    terms: dict[str, Any] = (
-        {"promo_multiplier": rng.choice(["1.5", "2", "1.25"])}
-        if rng.random() < 0.5
-        else {"bonus_points": rng.randrange(1, 1000)}
-    )
-    return {
-        "specversion": "1.0",
-        "id": seeded_uuid(rng),
-        "source": "/casino/campaigns",
-        "type": "casino.promotion.awarded.v1",
-        "time": slip["time"],
-        "data": {
-            "casino_id": slip["data"]["casino_id"],
-            "rating_slip_id": slip["data"]["rating_slip_id"],
-            "campaign_id": f"campaign-{number}",
-            **terms,
-        },
-    }
+def terms(rng: random.Random) -> dict[str, Any]:
+    """Return a multiplier or a bonus."""
+    if rng.random() < 0.5:
+        return {"promo_multiplier": rng.choice(["1.5", "2", "1.25"])}
+    return {"bonus_points": rng.randrange(1, 1000)}
 
 
 def award(base: int, data: dict[str, Any]) -> int:
@@ -71,7 +57,9 @@ async def test_10000_slips_and_30000_promotions_in_any_order_post_exactly_once(
     await add_casino(database, factory.casino_id)
     slips = [factory.event() for _ in range(SLIPS)]
     promotions = [
-        promotion(rng, slip, number) for slip in slips for number in range(PROMOTIONS_PER_SLIP)
+        promotion(rng, slip, f"campaign-{number}", **terms(rng))
+        for slip in slips
+        for number in range(PROMOTIONS_PER_SLIP)
     ]
     records: list[tuple[str, Message]] = [(slips_topic, message(slip)) for slip in slips]
     records += [(promotions_topic, message(one)) for one in promotions]

@@ -7,6 +7,7 @@ an out-of-order sequence kills it for good.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -38,9 +39,8 @@ class KafkaPublisher:
         done = 0
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                producer = await self._started()
                 for record in records:
-                    await _send(producer, record)
+                    await self._publish_one(record)
                     done += 1
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
@@ -55,6 +55,16 @@ class KafkaPublisher:
             if done == 0:
                 raise Fault("kafka_unreachable") from None
         return done
+
+    async def _publish_one(self, record: OutgoingRecord) -> None:
+        try:
+            await _send(await self._started(), record)
+        except MessageSizeTooLargeError:
+            if not record.may_omit_value:
+                raise
+            await self.close()  # its sequence has a gap now, which the broker would refuse
+            bare = replace(record, value=None, headers=(*record.headers, *_OMITTED))
+            await _send(await self._started(), bare)
 
     async def close(self) -> None:
         """Close the producer; the next use starts another one."""
@@ -87,16 +97,10 @@ class KafkaPublisher:
 
 async def _send(producer: AIOKafkaProducer, record: OutgoingRecord) -> None:
     partitions = sorted(await producer.partitions_for(record.topic))
-    partition = partitions[record.lane % len(partitions)]
-
-    async def send(value: bytes | None, headers: Headers) -> None:
-        await producer.send_and_wait(
-            record.topic, value, record.key, partition=partition, headers=list(headers)
-        )
-
-    try:
-        await send(record.value, record.headers)
-    except MessageSizeTooLargeError:
-        if not record.may_omit_value:
-            raise
-        await send(None, (*record.headers, *_OMITTED))
+    await producer.send_and_wait(
+        record.topic,
+        record.value,
+        record.key,
+        partition=partitions[record.lane % len(partitions)],
+        headers=list(record.headers),
+    )
