@@ -26,6 +26,8 @@ class WorkerProcess:
     `only` are its parts; by default those whose topics the environment names, and the sweeper.
     """
 
+    program = ("-m", "loyalty_worker")
+
     def __init__(self, environment: Mapping[str, str], log: Path, only: str | None = None) -> None:
         self._environment = environment
         promotion = "promotion," if "LOYALTY_TOPIC_PROMOTION" in environment else ""
@@ -50,7 +52,7 @@ class WorkerProcess:
         seen = len(self._lines())
         with self._log.open("ab") as log:
             self._process = start_process(
-                [sys.executable, "-m", "loyalty_worker", "run", "--only", self._only],
+                [sys.executable, *self.program, "run", "--only", self._only],
                 environment={**os.environ, **self._environment},
                 output=log,
                 errors=log,
