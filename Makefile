@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
+.PHONY: help setup demo test check plants lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -41,6 +41,9 @@ check: setup ## everything that reads the code without running it
 	@$(BIN)/typos
 	@echo "check: no address of a package index, no path of one machine"
 	@! git grep -nIE 'pypi[.]org|pythonhosted[.]|maven[.](org|apache)|repo1[.]|[/]work/|[/]home/|[/]root/'
+
+plants: setup ## known bugs, each planted in a copy, and the test that fails for it; PLANTS="…" picks
+	@$(BIN)/python tests/plants.py $(PLANTS)
 
 schema-snapshot: setup ## write migrations/schema.sql anew, after a change of the migrations
 	@$(BIN)/python tests/schemasnapshot.py
