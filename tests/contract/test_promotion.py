@@ -22,6 +22,7 @@ VIOLATIONS = {
     "bonus-points-string": "/data/bonus_points type",
     "bonus-points-too-large": "/data/bonus_points maximum",
     "campaign-id-absent": "/data/campaign_id required",
+    "campaign-id-blank": "/data/campaign_id not",
     "campaign-id-empty": "/data/campaign_id minLength",
     "campaign-id-has-control-character": "/data/campaign_id pattern",
     "campaign-id-is-number": "/data/campaign_id type",

@@ -47,3 +47,14 @@ def test_a_foreign_validator_accepts_the_good_examples(topic: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_the_envelope_is_the_same_on_every_topic() -> None:
+    envelopes = []
+    for topic in TOPICS:
+        schema = json.loads((topic / "v1.schema.json").read_bytes())
+        attributes = {name: schema["properties"][name] for name in ("specversion", "id", "source")}
+        time = {**schema["properties"]["time"], "description": None}
+        shared = {name: schema["$defs"][name] for name in ("line", "uuid", "outside_utc_range")}
+        envelopes.append((schema["required"], attributes, time, shared))
+    assert all(envelope == envelopes[0] for envelope in envelopes)

@@ -224,50 +224,6 @@ def test_a_value_cut_off_behind_a_repeated_key_is_undecodable() -> None:
     assert refused(b'{"a":1,"a":2,"b":{"c":1,"c":2}').reason is DecodeReason.EVENT_UNDECODABLE
 
 
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=True, allow_infinity=True)
-    | st.text()
-    | st.sampled_from(["1e2", "NaN", "-1", "\0", "\ud800", "9" * 400, "2026-02-30T00:00:00Z"])
-)
-values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-header_values = st.none() | st.binary() | st.sampled_from([value for _, value in ATTRIBUTES])
-header_names = st.text() | st.sampled_from([name for name, _ in ATTRIBUTES])
-any_headers = st.lists(st.tuples(header_names, header_values)).map(tuple)
-modes = st.sampled_from([STRUCTURED, ATTRIBUTES])
-
-
-@given(st.none() | st.binary(), any_headers | modes)
-def test_no_bytes_make_the_decoder_raise(value: bytes | None, headers: Headers) -> None:
-    assert isinstance(DECODE(record(value, headers)), SlipClosed | Undecodable)
-
-
-@given(st.binary(min_size=1, max_size=8), st.integers(min_value=0), st.integers(0, 8), modes)
-def test_no_mutation_of_a_good_value_makes_the_decoder_raise(
-    patch: bytes, place: int, removed: int, headers: Headers
-) -> None:
-    value = json.dumps(EXAMPLE).encode() if headers is STRUCTURED else DATA
-    at = place % len(value)
-    decoded = DECODE(record(value[:at] + patch + value[at + removed :], headers))
-    assert isinstance(decoded, SlipClosed | Undecodable)
-
-
-@given(
-    st.dictionaries(st.sampled_from(sorted(EXAMPLE["data"])), values, min_size=1),
-    st.dictionaries(st.sampled_from(sorted(EXAMPLE)[1:]), values, max_size=1),
-)
-def test_no_member_of_another_shape_makes_the_decoder_raise(
-    data: dict[str, object], attributes: dict[str, object]
-) -> None:
-    event = {**copy.deepcopy(EXAMPLE), **attributes}
-    if isinstance(event["data"], dict):
-        event["data"].update(data)
-    decoded = DECODE(structured(json.dumps(event).encode()))
-    assert isinstance(decoded, SlipClosed | Undecodable)
-
-
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 edges = st.sampled_from([datetime(1970, 1, 1), datetime(2100, 12, 31, 23, 59)])  # noqa: DTZ001 - each gets an offset below
 moments = edges | st.datetimes(datetime(1969, 6, 1), datetime(2101, 6, 1))  # noqa: DTZ001 - the same
