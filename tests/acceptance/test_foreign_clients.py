@@ -1,7 +1,9 @@
 """Producers that share no code with the worker: librdkafka, and the CloudEvents package."""
 
+import asyncio
 import json
 from datetime import datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from loyalty_worker.embedded.logins import DatabaseUrls
 from parts.source import Part
 from parts.topics import end_offsets, until_no_lag
 from parts.worker import running_worker, worker_environment
-from reckoning import assert_reckoning, reckon
+from promotions import promotion
+from reckoning import assert_reckoning, points_of, reckon
 from slips import SlipFactory
-from sqltools import add_casino
+from sqltools import add_casino, connected, value_of
 
 PARTITIONS = 3
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -91,6 +94,48 @@ async def test_events_from_librdkafka_and_the_cloudevents_package_reach_the_ledg
     await assert_reckoning(
         database.superuser, topic=topic, group=f"{topic}-accrual", ends=ends, expected=expected
     )
+
+
+async def test_promotions_from_foreign_clients_post_once_on_top_of_their_slips(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> None:
+    slips_topic, topic = await create_topic(PARTITIONS), await create_topic(PARTITIONS)
+    factory = SlipFactory(seed=9, players=5)
+    await add_casino(database, factory.casino_id)
+    slips = [factory.event() for _ in range(8)]
+    terms: tuple[dict[str, object], ...] = ({"promo_multiplier": 1.1}, {"bonus_points": 25})
+    awards = [
+        promotion(factory.rng, slip, "summer \N{SNOWFLAKE}", **offer)
+        for slip, offer in zip(slips, cycle(terms), strict=False)
+    ]
+    publish(kafka.address, topic, "lz4", [form(award) for form in FORMS for award in awards])
+    publish(kafka.address, slips_topic, "none", [binary_by_package(slip) for slip in slips])
+    environment = worker_environment(
+        database, kafka.address, slips_topic, LOYALTY_TOPIC_PROMOTION=topic
+    )
+    async with running_worker(environment, directory) as worker:
+        await until_no_lag(kafka.address, f"{slips_topic}-accrual", slips_topic)
+        await until_no_lag(kafka.address, f"{slips_topic}-promotion", topic)
+        async with asyncio.timeout(30):
+            while await value_of(
+                database, "SELECT count(*) FROM parked_event WHERE outcome IS NULL"
+            ):
+                await asyncio.sleep(0.1)
+        assert not worker.events("record_dead_lettered")
+    base = {slip["data"]["rating_slip_id"]: points_of(slip["data"]) for slip in slips}
+    expected = {}
+    for award in awards:
+        slip_id, data = award["data"]["rating_slip_id"], award["data"]
+        multiplied = (base[slip_id] * 11 + 5) // 10 - base[slip_id]
+        expected[slip_id] = data.get("bonus_points", multiplied)
+    async with connected(database.superuser) as connection:
+        entries = await connection.fetch(
+            "SELECT rating_slip_id::text, points_delta, campaign_id FROM loyalty_ledger"
+            " WHERE reason = 'promotion'"
+        )
+    assert len(entries) == len(expected)
+    assert {entry[0]: entry[1] for entry in entries} == expected
+    assert {entry[2] for entry in entries} == {"summer \N{SNOWFLAKE}"}
 
 
 async def test_the_statement_that_an_operator_reads_shows_what_a_foreign_client_published(
