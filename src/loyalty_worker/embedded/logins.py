@@ -97,7 +97,8 @@ async def create_database(
     superuser_url: str, name: str, logins: Logins, template: str | None = None
 ) -> DatabaseUrls:
     """Create a database that belongs to the owner: empty, or a copy of `template`."""
-    source = "template0" if template is None else template
+    # By copying files: that takes less work than the default, the copy by way of the log.
+    source = "template0" if template is None else f"{template} STRATEGY FILE_COPY"
     async with _session(superuser_url) as superuser:
         await superuser.execute(
             f"CREATE DATABASE {name} OWNER {logins.owner.name} TEMPLATE {source}"
