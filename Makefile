@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check plants lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
+.PHONY: help setup demo test faults check plants lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -96,3 +96,6 @@ kafka-jars-lock: setup ## list Apache Kafka's jars anew, as Maven resolves them 
 clean: ## remove all that these targets made
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+faults: setup ## ten minutes of faults under traffic, with new seeds, and a table of what came of each
+	@PYTHONPATH=tests $(BIN)/python tests/faultsoak.py

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import logging
 import os
 import random
 import sys
@@ -22,12 +23,15 @@ def main() -> int:
     """Run rounds; return 1 after one that failed."""
     deadline = time.monotonic() + float(os.environ.get("LOYALTY_FAULTS_SECONDS", _SECONDS))
     seed = int(os.environ.get("LOYALTY_FAULTS_SEED") or random.randrange(10**8))
+    # the traffic's producer tells of every outage that is made here
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     acts: list[Act] = []
     failed = False
     with running_servers() as servers:
         while not failed and (not acts or time.monotonic() < deadline):
             order = random.Random(seed).sample(SCENARIOS, len(SCENARIOS))
             begun = len(acts)
+            print(f"a round with seed {seed}", flush=True)  # noqa: T201 - a program's output
             try:
                 asyncio.run(perform(servers, order, seed, acts.append))
             except Exception:  # noqa: BLE001 - whatever it was, the seed is told

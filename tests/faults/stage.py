@@ -23,7 +23,7 @@ from parts.worker import WorkerProcess, worker_environment
 from sqltools import add_casino
 
 PARTITIONS = 3
-PER_SECOND = 120
+PER_SECOND = 80
 _KEEPING = "sweeper,relay"
 _CONSUMING = "accrual,promotion"
 _CRASH_SECONDS = 60.0

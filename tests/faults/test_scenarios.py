@@ -12,6 +12,8 @@ from faults.stage import running_servers
 SEED = 20_260_314
 
 
+# a hundred seconds alone on two cores; not one of its waits is unbounded
+@pytest.mark.timeout(900)
 async def test_after_each_fault_under_traffic_every_record_counts_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
