@@ -991,6 +991,13 @@ $_$;
 CREATE FUNCTION public.close_parked_events(p_id bigint[], p_outcome text[], p_reason text[], p_detail text[], p_sqlstate text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
     v_open bigint[];
@@ -1487,7 +1494,11 @@ BEGIN
         e.value, e.headers, NULL::bigint
     FROM unnest(v_scanned) WITH ORDINALITY AS i (id, ordinality)
     CROSS JOIN LATERAL (
-        SELECT x.* FROM parked_event AS x WHERE x.id = i.id AND x.outcome IS NULL LIMIT 1
+        -- an order that only the right index has: see look_up_closed_slips
+        SELECT x.* FROM parked_event AS x
+        WHERE x.id BETWEEN i.id AND i.id AND x.outcome IS NULL
+        ORDER BY x.id
+        LIMIT 1
     ) AS e
     CROSS JOIN LATERAL (
         SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = e.casino_id LIMIT 1
@@ -2326,6 +2337,7 @@ CREATE FUNCTION public.parked_promotions_of(p_casino_id uuid[], p_rating_slip_id
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
@@ -2334,11 +2346,13 @@ DECLARE
         SELECT w.id
         FROM unnest(p_casino_id, p_rating_slip_id) AS s (casino_id, rating_slip_id)
         CROSS JOIN LATERAL (
+            -- an order that only the right index has: see look_up_closed_slips
             SELECT x.id
             FROM parked_event AS x
-            WHERE x.casino_id = s.casino_id AND x.rating_slip_id = s.rating_slip_id
+            WHERE x.casino_id = s.casino_id
+                AND x.rating_slip_id BETWEEN s.rating_slip_id AND s.rating_slip_id
                 AND x.kind = 'promotion' AND x.outcome IS NULL
-            ORDER BY x.id
+            ORDER BY x.rating_slip_id, x.id
         ) AS w
     );
 BEGIN

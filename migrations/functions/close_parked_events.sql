@@ -5,7 +5,16 @@
 CREATE OR REPLACE FUNCTION close_parked_events(
     p_id bigint[], p_outcome text[], p_reason text[], p_detail text[], p_sqlstate text[]
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
 DECLARE
     v_open bigint[];
 BEGIN

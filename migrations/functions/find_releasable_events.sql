@@ -38,7 +38,11 @@ BEGIN
         e.value, e.headers, NULL::bigint
     FROM unnest(v_scanned) WITH ORDINALITY AS i (id, ordinality)
     CROSS JOIN LATERAL (
-        SELECT x.* FROM parked_event AS x WHERE x.id = i.id AND x.outcome IS NULL LIMIT 1
+        -- an order that only the right index has: see look_up_closed_slips
+        SELECT x.* FROM parked_event AS x
+        WHERE x.id BETWEEN i.id AND i.id AND x.outcome IS NULL
+        ORDER BY x.id
+        LIMIT 1
     ) AS e
     CROSS JOIN LATERAL (
         SELECT r.accrual_enabled FROM casino_rules AS r WHERE r.casino_id = e.casino_id LIMIT 1

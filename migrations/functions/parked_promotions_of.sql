@@ -7,6 +7,7 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_bitmapscan = off
+SET enable_sort = off
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -15,11 +16,13 @@ DECLARE
         SELECT w.id
         FROM unnest(p_casino_id, p_rating_slip_id) AS s (casino_id, rating_slip_id)
         CROSS JOIN LATERAL (
+            -- an order that only the right index has: see look_up_closed_slips
             SELECT x.id
             FROM parked_event AS x
-            WHERE x.casino_id = s.casino_id AND x.rating_slip_id = s.rating_slip_id
+            WHERE x.casino_id = s.casino_id
+                AND x.rating_slip_id BETWEEN s.rating_slip_id AND s.rating_slip_id
                 AND x.kind = 'promotion' AND x.outcome IS NULL
-            ORDER BY x.id
+            ORDER BY x.rating_slip_id, x.id
         ) AS w
     );
 BEGIN

@@ -243,7 +243,7 @@ async def test_any_history_in_batches_gives_what_one_by_one_gives(
     shared_database: DatabaseUrls,
 ) -> None:
     seen: set[tuple[str, str | None]] = set()
-    for seed in range(10):
+    for seed in range(16):
         async with desk_at(shared_database) as first, desk_at(shared_database) as second:
             history = History(seed, (first, second))
             await _live(history)
