@@ -7,13 +7,14 @@ import pytest
 
 from loyalty_worker.demo import publisher
 from loyalty_worker.demo.evening import EveningPlan, evening
-from loyalty_worker.demo.messages import Message
+from loyalty_worker.demo.messages import Message, Topic
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.publishing.topics import KafkaUnavailable
 from parts.kafka import create_topic
 from parts.topics import end_offsets
 
 TOPIC = "rating-slip-closed"
+TOPICS = {Topic.RATING_SLIP_CLOSED: TOPIC}
 PLAN = EveningPlan(casinos=1, slips=400, seed=1, day=date(2026, 3, 14))
 
 
@@ -33,7 +34,7 @@ async def test_a_silent_broker_ends_publishing_and_only_confirmed_messages_were_
     try:
         async with asyncio.timeout(60):
             with pytest.raises(KafkaUnavailable, match="nothing was confirmed"):
-                await publisher.publish(options, TOPIC, evening(PLAN), 200, report)
+                await publisher.publish(options, TOPICS, evening(PLAN), 200, report)
     finally:
         private_kafka.resume()
     ends = await end_offsets(private_kafka.bootstrap_servers, TOPIC)
@@ -47,7 +48,7 @@ async def test_a_restart_of_the_broker_loses_and_repeats_no_message(
     confirmed: list[Message] = []
     options = {"bootstrap_servers": [private_kafka.bootstrap_servers]}
     publishing = asyncio.create_task(
-        publisher.publish(options, TOPIC, evening(PLAN), 200, confirmed.append)
+        publisher.publish(options, TOPICS, evening(PLAN), 200, confirmed.append)
     )
     while len(confirmed) < 100:
         await asyncio.sleep(0.01)

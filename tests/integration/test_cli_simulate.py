@@ -60,6 +60,25 @@ async def test_what_is_reported_as_published_is_on_the_topic(environment: dict[s
     assert sum(report["dead_letters_by_reason"].values()) == report["expected"]["dead_lettered"] > 0
 
 
+async def test_awards_of_campaigns_go_to_their_own_topic_and_are_foretold(
+    environment: dict[str, str], create_topic: TopicFactory
+) -> None:
+    topic = await create_topic(3)
+    run = await simulate(
+        {**environment, "LOYALTY_TOPIC_PROMOTION": topic},
+        *("--slips", "200", "--rate", "5000", "--promotions", "50", "--broken", "10", "--json"),
+    )
+    assert run.returncode == 0, run.stderr
+    report: dict[str, Any] = json.loads(run.stdout)
+    assert report["published"] == await published(environment)
+    promotions = report["promotions"]
+    ends = await end_offsets(environment["LOYALTY_KAFKA_BOOTSTRAP_SERVERS"], topic)
+    assert promotions["topic"] == topic
+    assert promotions["published"] == sum(ends.values()) > 50
+    assert sum(promotions["expected"].values()) == promotions["published"]
+    assert 0 < promotions["before_their_slip"] < promotions["published"]
+
+
 async def test_people_read_the_counts_on_stdout_and_the_way_to_provision_on_stderr(
     environment: dict[str, str],
 ) -> None:
@@ -114,7 +133,14 @@ async def test_an_unreachable_broker_is_told_in_one_line_without_a_traceback() -
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--slips", "0"), ("--rate", "0"), ("--broken", "101"), ("--day", "tomorrow"), ("--what",)],
+    [
+        ("--promotions", "-1"),
+        ("--slips", "0"),
+        ("--rate", "0"),
+        ("--broken", "101"),
+        ("--day", "tomorrow"),
+        ("--what",),
+    ],
 )
 async def test_arguments_that_make_no_evening_are_usage_errors(arguments: tuple[str, ...]) -> None:
     assert (await simulate({}, *arguments)).returncode == 2

@@ -5,12 +5,18 @@ from uuid import UUID
 
 import pytest
 
-from loyalty_worker.consumers.decoder import SlipDecoder
+from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder
 from loyalty_worker.demo.evening import EveningPlan, evening
-from loyalty_worker.demo.messages import Message
+from loyalty_worker.demo.messages import Message, Topic
 from loyalty_worker.demo.scene import open_casinos
 from loyalty_worker.demo.tally import Tally
-from loyalty_worker.domain.events import Decoded, DecodeReason, SlipClosed, Undecodable
+from loyalty_worker.domain.events import (
+    Decoded,
+    DecodeReason,
+    PromotionAwarded,
+    SlipClosed,
+    Undecodable,
+)
 from loyalty_worker.domain.outcomes import Outcome
 from loyalty_worker.domain.records import Record
 
@@ -43,6 +49,7 @@ def test_the_same_plan_gives_the_same_messages(messages: list[Message]) -> None:
         replace(PLAN, slips=1499),
         replace(PLAN, day=date(2026, 3, 15)),
         replace(PLAN, broken=0.1),
+        replace(PLAN, promotions=0.1),
     ],
 )
 def test_plans_that_differ_share_no_message(messages: list[Message], other: EveningPlan) -> None:
@@ -119,3 +126,73 @@ def test_the_casinos_are_the_same_on_every_evening_and_all_different() -> None:
     assert open_casinos(20)[:3] == open_casinos(3)
     assert len({casino.casino_id for casino in open_casinos(20)}) == 20
     assert len({casino.name for casino in open_casinos(20)}) == 20
+
+
+AWARDS = replace(PLAN, promotions=0.5)
+
+
+@pytest.fixture(scope="module")
+def awards() -> list[tuple[Message, Decoded]]:
+    """Slips and awards in the order of publishing."""
+    decoders = {Topic.RATING_SLIP_CLOSED: SlipDecoder(), Topic.PROMOTION: PromotionDecoder()}
+    return [
+        (
+            message,
+            decoders[message.topic](Record("", 0, 0, 0, None, message.value, message.headers)),
+        )
+        for message in evening(AWARDS)
+    ]
+
+
+def test_some_awards_come_before_their_slip_and_are_counted(
+    awards: list[tuple[Message, Decoded]],
+) -> None:
+    tally = Tally()
+    slips: set[UUID] = set()
+    before: set[UUID] = set()
+    for message, event in awards:
+        if isinstance(event, SlipClosed):
+            slips.add(event.rating_slip_id)
+        elif message.topic is Topic.PROMOTION:
+            tally.add(message.expected)
+            if isinstance(event, PromotionAwarded) and message.expected.early:
+                assert event.rating_slip_id not in slips
+                before.add(event.rating_slip_id)
+            elif isinstance(event, PromotionAwarded) and event.rating_slip_id not in before:
+                assert event.rating_slip_id in slips
+    assert before < slips
+    assert tally.early == len(before) > 100
+
+
+def test_awards_of_every_kind_are_given_and_the_broken_ones_have_stated_reasons(
+    awards: list[tuple[Message, Decoded]],
+) -> None:
+    tally = Tally()
+    for message, event in awards:
+        if message.topic is Topic.PROMOTION:
+            tally.add(message.expected)
+            is_schema = message.expected.reason == DecodeReason.EVENT_SCHEMA_INVALID
+            assert isinstance(event, Undecodable if is_schema else PromotionAwarded)
+    assert set(tally.outcomes) == set(Outcome) - {Outcome.PARKED}
+    assert set(tally.reasons) == {"EVENT_SCHEMA_INVALID", "LOYALTY_PROMOTION_INVALID"}
+
+
+def test_an_award_is_worth_what_its_terms_make_of_the_slips_points(
+    awards: list[tuple[Message, Decoded]],
+) -> None:
+    points = {
+        event.rating_slip_id: message.expected.points
+        for message, event in awards
+        if isinstance(event, SlipClosed) and message.expected.outcome is Outcome.ACCRUED
+    }
+    worths = Counter[bool]()
+    for message, award in awards:
+        if isinstance(award, PromotionAwarded) and message.expected.outcome is Outcome.ACCRUED:
+            if award.promo_multiplier is None:
+                assert message.expected.points == award.bonus_points
+            else:
+                quarters = int(award.promo_multiplier * 4)
+                base = points[award.rating_slip_id]
+                assert message.expected.points == (base * quarters + 2) // 4 - base
+            worths[award.promo_multiplier is None] += 1
+    assert min(worths[True], worths[False]) > 100

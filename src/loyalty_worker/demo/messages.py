@@ -1,8 +1,9 @@
-"""From a slip to a Kafka message, in either mode of CloudEvents."""
+"""From an event to a Kafka message, in either mode of CloudEvents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 from random import Random
 from typing import Final
 
@@ -14,6 +15,13 @@ from loyalty_worker.domain.records import Headers
 EVENT_TYPE: Final = "casino.rating-slip.closed.v1"
 
 
+class Topic(Enum):
+    """Which topic a message belongs to; what it is called is configuration."""
+
+    RATING_SLIP_CLOSED = auto()
+    PROMOTION = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message as a producer takes it, and what must become of it."""
@@ -22,6 +30,7 @@ class Message:
     value: bytes | None
     headers: Headers
     expected: Expected
+    topic: Topic = Topic.RATING_SLIP_CLOSED
 
 
 def attributes_of(slip: Slip, event_number: int = 1) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Final, TypeAlias
 
 from loyalty_worker.demo.books import Books, Progress
-from loyalty_worker.demo.messages import Message
+from loyalty_worker.demo.messages import Message, Topic
 from loyalty_worker.demo.publisher import publish
 from loyalty_worker.demo.stage import TOPIC
 from loyalty_worker.demo.tally import Tally
@@ -53,8 +53,9 @@ class Performance:
     async def _publish(self, bootstrap_servers: str) -> None:
         options = {"bootstrap_servers": [bootstrap_servers]}
         rate = max(_RATE, len(self._messages) / _LONGEST_SECONDS)
+        topics = {Topic.RATING_SLIP_CLOSED: TOPIC}
         await publish(
-            options, TOPIC, self._messages, rate, lambda message: self.tally.add(message.expected)
+            options, topics, self._messages, rate, lambda message: self.tally.add(message.expected)
         )
 
     async def _watch(self, show: Show, publishing: "asyncio.Task[None]") -> None:

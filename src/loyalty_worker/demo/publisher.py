@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from loyalty_worker.demo.messages import Message
+from loyalty_worker.demo.messages import Message, Topic
 from loyalty_worker.publishing.topics import KafkaUnavailable
 
 _MOST_UNCONFIRMED: Final = 2000
@@ -19,16 +19,16 @@ _WAY_ON: Final = "check the broker, then run the same command again: repeats do 
 
 async def publish(
     options: Mapping[str, Any],
-    topic: str,
+    topics: Mapping[Topic, str],
     messages: Iterable[Message],
     rate: float | None,
     confirmed: Callable[[Message], None],
 ) -> None:
     """Publish all messages, at most `rate` a second, and report each once it is confirmed.
 
-    `options` are an aiokafka client's; the topic must exist. Raises `KafkaUnavailable` when the
-    broker confirms nothing for half a minute: whether the messages not yet reported are in the
-    topic is then unknown.
+    `options` are an aiokafka client's; `topics` names the topics, which must exist. Raises
+    `KafkaUnavailable` when the broker confirms nothing for half a minute: whether the messages not
+    yet reported are in their topic is then unknown.
     """
     loop = asyncio.get_running_loop()
     async with _producer(options) as producer:
@@ -41,7 +41,10 @@ async def publish(
                 await window.wait_for_room()
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     sent = await producer.send(
-                        topic, message.value, key=message.key, headers=list(message.headers)
+                        topics[message.topic],
+                        message.value,
+                        key=message.key,
+                        headers=list(message.headers),
                     )
                 window.add(message, sent)
             await window.wait_for_all()

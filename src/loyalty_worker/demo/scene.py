@@ -64,7 +64,16 @@ class Casino:
     @property
     def source(self) -> str:
         """The CloudEvents source of its pit system."""
-        return f"/casinos/{self.name.lower().replace(' ', '-')}/pit-system"
+        return f"{self._path}/pit-system"
+
+    @property
+    def campaign_source(self) -> str:
+        """The CloudEvents source of its campaign system."""
+        return f"{self._path}/campaigns"
+
+    @property
+    def _path(self) -> str:
+        return f"/casinos/{self.name.lower().replace(' ', '-')}"
 
 
 _HOUSES: Final = (

@@ -15,13 +15,15 @@ Account: TypeAlias = tuple[UUID, UUID]
 class Expected:
     """What must become of one message, where its casino is provisioned.
 
-    `reason` is a dead letter's; `account` and `points` belong to the outcome `accrued`.
+    `reason` is a dead letter's; `account` and `points` belong to the outcome `accrued`. `early` is
+    a promotion's that is published before its slip: it may wait before it comes to its outcome.
     """
 
     outcome: Outcome
     reason: str | None = None
     account: Account | None = None
     points: int = 0
+    early: bool = False
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Tally:
 
     published: int = 0
     points: int = 0
+    early: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     balances: Counter[Account] = field(default_factory=Counter)
@@ -38,6 +41,7 @@ class Tally:
         """Count one published message."""
         self.published += 1
         self.outcomes[expected.outcome] += 1
+        self.early += expected.early
         if expected.reason is not None:
             self.reasons[expected.reason] += 1
         if expected.account is not None:
