@@ -7,6 +7,7 @@ import pytest
 from events import binary, structured
 from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
 from loyalty_worker.domain.events import DecodeReason, PromotionAwarded, Undecodable
+from loyalty_worker.ports import Fault
 from loyalty_worker.resources import resource_folder
 
 EXAMPLES = resource_folder("schemas") / "promotion" / "examples"
@@ -99,5 +100,5 @@ def test_kept_records_are_decoded_by_their_topics_decoder(decoder: PromotionDeco
     record = structured((EXAMPLES / "ok-bonus.json").read_bytes())
     assert isinstance(TopicDecoders({record.topic: decoder})(record), PromotionAwarded)
     assert isinstance(TopicDecoders({record.topic: SlipDecoder()})(record), Undecodable)
-    with pytest.raises(KeyError):
+    with pytest.raises(Fault):
         TopicDecoders({})(record)

@@ -301,6 +301,9 @@ async def test_a_poisonous_record_is_set_aside_and_the_topic_goes_on(house: Hous
         house.database, "SELECT accrued, dead_lettered, next_offset FROM consumer_progress"
     )
     assert tuple(progress) == (5, 1, 6)
+    refused = await house.command("dlq", "redrive", "--yes")
+    assert refused.returncode == 3
+    assert f"{house.slips_topic}/0, offset 2 fails with database_error (22012)" in refused.stderr
     await mend_slips(house.database)
     (row,) = await house.done("dlq", "redrive", "--yes")
     assert (row["outcome"], row["records"]) == ("accrued", 1)

@@ -45,6 +45,11 @@ async def do_duty(duty: Duty, leases: Leases, health: Health, metrics: Metrics) 
                     hint="it is tried again; nothing is lost meanwhile",
                 )
                 await asyncio.sleep(_pause_after(duty))
+            except Exception:  # noqa: BLE001 - whatever it was, it is said, and tried again
+                # a mistake of ours: it must not end the consumers of this process
+                health.hold(key, "failed")
+                _log.exception("duty_died", duty=duty.name, hint="it is tried again")
+                await asyncio.sleep(_pause_after(duty))
             else:
                 health.release(key)
             if not more:

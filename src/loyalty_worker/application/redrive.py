@@ -5,8 +5,9 @@ was killed goes on where it was when it is run again, and a second one posts not
 """
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
-from loyalty_worker.application.stored_records import by_partition, try_again
+from loyalty_worker.application.stored_records import OnFailure, TryAgain, by_partition
 from loyalty_worker.domain.outcomes import RecordOutcome
 from loyalty_worker.ports import (
     DeadLetters,
@@ -15,7 +16,6 @@ from loyalty_worker.ports import (
     LedgerTransaction,
     LetterFilter,
     Released,
-    StoredRecord,
 )
 
 _PAGE = 200
@@ -24,10 +24,11 @@ _PAGE = 200
 class Redrive:
     """Redrives open letters in the order of their ids."""
 
-    def __init__(self, ledger: Ledger, letters: DeadLetters, decoder: Decoder) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, ledger: Ledger, letters: DeadLetters, decoder: Decoder, on_failure: OnFailure
+    ) -> None:
         self._letters = letters
-        self._decoder = decoder
+        self._try_again = TryAgain(ledger, decoder, _close, on_failure, parks=True)
 
     async def __call__(
         self, wanted: LetterFilter, *, dry_run: bool = False
@@ -35,18 +36,16 @@ class Redrive:
         """Try each open letter once; yield what became of each, a transaction at a time.
 
         The caller paces: nothing is begun between two steps. A dry run rolls each transaction
-        back; what depends on an earlier one is judged without it. Raises `Fault`.
+        back; what depends on an earlier one is judged without it. A record that fails for no
+        known reason is reported to `on_failure`, and its letter stays open. Raises `Fault` where
+        the database fails.
         """
+        try_again = replace(self._try_again, rehearse=dry_run)
         after = 0
         while page := await self._letters.open_letters(wanted, after, _PAGE):
             after = page[-1].id
             for group in by_partition(page):
-                yield await self._redrive(group, rehearse=dry_run)
-
-    async def _redrive(self, group: Sequence[StoredRecord], *, rehearse: bool) -> list[Released]:
-        return await try_again(
-            self._ledger, self._decoder, group, _close, parks=True, rehearse=rehearse
-        )
+                yield await try_again(group)
 
 
 async def _close(tx: LedgerTransaction, closings: Sequence[tuple[int, RecordOutcome]]) -> None:

@@ -4,36 +4,17 @@ An accrual releases the promotions of its slip itself. But of two overlapping tr
 can miss the other, and a casino that is switched on again posts nothing by itself.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from loyalty_worker.application.stored_records import by_partition, try_again
+from loyalty_worker.application.stored_records import OnFailure, TryAgain, by_partition
 from loyalty_worker.domain.outcomes import RecordOutcome
-from loyalty_worker.ports import (
-    Decoder,
-    Fault,
-    Ledger,
-    LedgerTransaction,
-    ParkedEvents,
-    Released,
-    StoredRecord,
-)
+from loyalty_worker.ports import Decoder, Ledger, LedgerTransaction, ParkedEvents, Released
 
 _KINDS = ("rating_slip_closed", "promotion")  # slips first: their promotions go with them
 _SCANNED = 2_000
 _EXPIRED = 500
-# What concerns the database as a whole ends the pass; anything else may be one record's own.
-_OF_THE_DATABASE = frozenset(
-    {
-        "database_unreachable",
-        "database_login_refused",
-        "database_resources",
-        "database_schema",
-        "database_timeout",
-        "lock_timeout",
-    }
-)
 
 
 class ReleaseParked:
@@ -45,13 +26,11 @@ class ReleaseParked:
         parked: ParkedEvents,
         decoder: Decoder,
         expiry: timedelta,
-        on_failure: Callable[[StoredRecord, Fault], None],
+        on_failure: OnFailure,
     ) -> None:
-        self._ledger = ledger
         self._parked = parked
-        self._decoder = decoder
         self._expiry = expiry
-        self._on_failure = on_failure
+        self._release = TryAgain(ledger, decoder, _close, on_failure, parks=False)
 
     async def __call__(self, casino_ids: Collection[UUID] | None = None) -> list[Released]:
         """Make one pass, of these casinos if given; return what became of each event.
@@ -69,18 +48,6 @@ class ReleaseParked:
         while await self._parked.expire(self._expiry, _EXPIRED) == _EXPIRED:
             pass
         return released
-
-    async def _release(self, group: Sequence[StoredRecord]) -> list[Released]:
-        try:
-            return await try_again(self._ledger, self._decoder, group, _close, parks=False)
-        except Fault as fault:
-            if fault.reason in _OF_THE_DATABASE:
-                raise
-            if len(group) == 1:
-                self._on_failure(group[0], fault)
-                return []
-        middle = len(group) // 2
-        return [*await self._release(group[:middle]), *await self._release(group[middle:])]
 
 
 async def _close(tx: LedgerTransaction, closings: Sequence[tuple[int, RecordOutcome]]) -> None:

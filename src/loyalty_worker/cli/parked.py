@@ -10,8 +10,8 @@ import typer
 from loyalty_worker.application.release_parked import ReleaseParked
 from loyalty_worker.cli.exits import PROBLEM_FOUND
 from loyalty_worker.cli.options import JsonOption, YesOption, confirm, operator_url
-from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
-from loyalty_worker.cli.posting import outcome_rows, posting
+from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
+from loyalty_worker.cli.posting import outcome_rows, posting, say_failure
 from loyalty_worker.database.operator import operator_reading
 from loyalty_worker.database.operator_records import Parked, count_parked, list_parked
 from loyalty_worker.domain.outcomes import ParkedCause
@@ -77,10 +77,9 @@ def release(
 async def _release(
     settings: Settings, casino: UUID | None, failed: list[StoredRecord]
 ) -> list[Released]:
-    def say_failure(stored: StoredRecord, fault: Fault) -> None:
+    def on_failure(stored: StoredRecord, fault: Fault) -> None:
         failed.append(stored)
-        where = f"{stored.record.topic}/{stored.record.partition}, offset {stored.record.offset}"
-        say(f"parked event {stored.id} ({where}) fails with {fault}; it stays parked")
+        say_failure(stored, fault)
 
     async with posting(settings) as parts:
         sweep = ReleaseParked(
@@ -88,7 +87,7 @@ async def _release(
             parts.stored,
             parts.decoder,
             timedelta(seconds=settings.parked_expiry_seconds),
-            say_failure,
+            on_failure,
         )
         return await sweep(None if casino is None else [casino])
 

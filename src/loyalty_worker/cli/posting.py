@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from loyalty_worker.cli.exits import UNAVAILABLE, CommandError
 from loyalty_worker.cli.options import worker_url
+from loyalty_worker.cli.output import say
 from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
 from loyalty_worker.database.ledger import PostgresLedger
 from loyalty_worker.database.pool import PoolLimits, open_pool
 from loyalty_worker.database.stored import StoredRecords
-from loyalty_worker.ports import Fault, Released
+from loyalty_worker.ports import Fault, Released, StoredRecord
 from loyalty_worker.settings import Settings
 
 
@@ -53,12 +54,15 @@ async def posting(settings: Settings) -> AsyncIterator[Posting]:
         raise CommandError(
             UNAVAILABLE, f"PostgreSQL: {fault}; what was done stays done, run the command again"
         ) from None
-    except KeyError as error:
-        raise CommandError(
-            UNAVAILABLE,
-            f"a record is kept of topic {error}, which no setting names; "
-            "set LOYALTY_TOPIC_… as the worker has it, or narrow by --topic",
-        ) from None
+
+
+def say_failure(stored: StoredRecord, fault: Fault) -> None:
+    """Tell the person of a kept record that fails for no known reason; it stays as it is."""
+    record = stored.record
+    say(
+        f"{record.topic}/{record.partition}, offset {record.offset} fails with {fault};"
+        " it stays kept, the others go on"
+    )
 
 
 def outcome_rows(released: Iterable[Released]) -> list[dict[str, object]]:

@@ -19,11 +19,11 @@ from loyalty_worker.cli.options import (
     read_time,
 )
 from loyalty_worker.cli.output import print_json, print_line, print_rows, say
-from loyalty_worker.cli.posting import outcome_rows, posting
+from loyalty_worker.cli.posting import outcome_rows, posting, say_failure
 from loyalty_worker.database.operator import operator_transaction
 from loyalty_worker.database.operator_records import audit
 from loyalty_worker.domain.outcomes import Outcome
-from loyalty_worker.ports import LetterFilter, Released
+from loyalty_worker.ports import Fault, LetterFilter, Released, StoredRecord
 from loyalty_worker.settings import Settings, load_settings
 
 _COLUMNS = ["topic", "outcome", "reason", "records", "points"]
@@ -56,7 +56,7 @@ def redrive(
     wanted = LetterFilter(ids or None, topic, reason_is, casino, since)
     if not dry_run:
         confirm([f"redrive open dead letters ({_narrowed(wanted)}), as {actor}"], yes=yes)
-    released = asyncio.run(_redrive(settings, url, wanted, rate, actor, dry_run=dry_run))
+    released, failed = asyncio.run(_redrive(settings, url, wanted, rate, actor, dry_run=dry_run))
     rows = outcome_rows(released)
     if as_json:
         print_json(rows)
@@ -66,7 +66,7 @@ def redrive(
             print_line(
                 "nothing was changed; what depends on an earlier batch was judged without it"
             )
-    if any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
+    if failed or any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
         raise typer.Exit(PROBLEM_FOUND)
 
 
@@ -78,21 +78,31 @@ async def _redrive(
     actor: str,
     *,
     dry_run: bool,
-) -> list[Released]:
+) -> tuple[list[Released], int]:
+    """Return what became of each record, and how many failed for no known reason."""
     released: list[Released] = []
+    failed = 0
+
+    def on_failure(stored: StoredRecord, fault: Fault) -> None:
+        nonlocal failed
+        failed += 1
+        say_failure(stored, fault)
+
     if not dry_run:
         await _audit(url, actor, "redrive_begin", _details(wanted))
     async with posting(settings) as parts:
-        redriven = Redrive(parts.ledger, parts.stored, parts.decoder)(wanted, dry_run=dry_run)
+        redriven = Redrive(parts.ledger, parts.stored, parts.decoder, on_failure)(
+            wanted, dry_run=dry_run
+        )
         async for group in redriven:
             released += group
             say(f"{len(released)} records tried")
             if rate is not None:
                 await asyncio.sleep(len(group) / rate)
     if not dry_run:
-        counts = {"outcomes": outcome_rows(released)}
+        counts = {"outcomes": outcome_rows(released), "failed": failed}
         await _audit(url, actor, "redrive_end", _details(wanted) | counts)
-    return released
+    return released, failed
 
 
 async def _audit(url: str, actor: str, action: str, details: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from loyalty_worker.consumers.schema import EventSchema
 from loyalty_worker.consumers.strict_json import Json
 from loyalty_worker.domain.events import Decoded, DecodeReason, Event, EventIdentity, Undecodable
 from loyalty_worker.domain.records import Record
-from loyalty_worker.ports import Decoder
+from loyalty_worker.ports import Decoder, Fault
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -72,8 +72,11 @@ class TopicDecoders:
         self._by_topic = by_topic
 
     def __call__(self, record: Record) -> Decoded:
-        """Decode one record; raises `KeyError` for a topic that nobody decodes."""
-        return self._by_topic[record.topic](record)
+        """Decode one record; raises `Fault` for a topic that no setting names any more."""
+        decoder = self._by_topic.get(record.topic)
+        if decoder is None:
+            raise Fault("topic_unknown")
+        return decoder(record)
 
 
 def _undecodable(reason: DecodeReason, detail: str, readable: object) -> Undecodable:

@@ -36,6 +36,7 @@ FAULT_REASONS = frozenset(
         "kafka_unreachable",
         "kafka_error",
         "handler_failed",
+        "topic_unknown",
     }
 )
 
