@@ -38,7 +38,11 @@ def example(name: str) -> dict[str, Any]:
 
 
 SLIPS = Topic(SlipDecoder(), SlipClosed, example("rating-slip-closed/ok-rated-visit"))
-PROMOTIONS = Topic(PromotionDecoder(), PromotionAwarded, example("promotion/ok-multiplier"))
+PROMOTIONS = Topic(
+    PromotionDecoder(),
+    PromotionAwarded,
+    example("promotion/ok-both-terms-for-the-ledger-to-refuse"),
+)
 modes = st.sampled_from(["structured", "binary"])
 topics = st.sampled_from([SLIPS, PROMOTIONS])
 HEADERS = [header for topic in (SLIPS, PROMOTIONS) for header in attribute_headers(topic.event)]
