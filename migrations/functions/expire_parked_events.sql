@@ -5,16 +5,19 @@ CREATE OR REPLACE FUNCTION expire_parked_events(p_after interval, p_limit intege
 RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
+    v_enabled uuid[] := ARRAY(
+        SELECT r.casino_id FROM casino_rules AS r
+        WHERE r.casino_id = ANY (service_scope()) AND r.accrual_enabled
+    );
     v_ids bigint[];
     v_number integer;
 BEGIN
     v_ids := ARRAY(
         SELECT e.id
         FROM parked_event AS e
-        JOIN casino_rules AS r ON r.casino_id = e.casino_id
         WHERE e.outcome IS NULL AND e.cause = 'awaiting_accrual'
             AND e.waiting_since < now() - p_after
-            AND e.casino_id = ANY (service_scope()) AND r.accrual_enabled
+            AND e.casino_id = ANY (v_enabled)
             AND now() - e.waiting_since - (
                 SELECT coalesce(sum(
                     coalesce(p.resumed_at, now()) - greatest(p.paused_at, e.waiting_since)
