@@ -12,7 +12,7 @@ from faults.stage import running_servers
 SEED = 20_260_314
 
 
-# a hundred seconds alone on two cores; not one of its waits is unbounded
+# many waits, each with a limit of its own; the cores may be shared with other tests
 @pytest.mark.timeout(900)
 async def test_after_each_fault_under_traffic_every_record_counts_once(
     capsys: pytest.CaptureFixture[str],
