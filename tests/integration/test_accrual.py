@@ -90,9 +90,10 @@ async def test_large_records_that_came_compressed_are_posted_in_several_batches(
     ) as producer:
         batch = producer.create_batch()
         for _ in range(250):
-            batch.append(key=None, value=b"a" * 100_000, timestamp=None)
+            slip = message(casino.slips.event(padding="a" * 100_000))
+            batch.append(key=None, value=slip.value, timestamp=None, headers=list(slip.headers))
         await producer.send_batch(batch, casino.topic, partition=0)
     await casino.settle()
     assert await casino.worker.metric("loyalty_batch_records_sum") == 250
     assert await casino.worker.metric("loyalty_batch_records_count") == 2
-    assert await value_of(casino.database, "SELECT count(*) FROM dead_letter") == 250
+    assert await value_of(casino.database, "SELECT count(*) FROM loyalty_ledger") == 250

@@ -97,12 +97,12 @@ async def test_a_wait_survives_a_rebalance(
         await first.until_ready(ready=False)
         async with running_worker(environment, directory, "second") as second:
             async with asyncio.timeout(30):
-                while not (second.events("partition_halted")):
+                while not second.events("partition_backs_off"):
                     await asyncio.sleep(0.1)
             for worker in (first, second):
                 await worker.until_ready(ready=False)
-                holds = worker.events("partition_halted")
-                assert all(hold["looks_again_in_seconds"] >= 0 for hold in holds)
+                waits = worker.events("partition_backs_off")
+                assert {wait["sqlstate"] for wait in waits} == {"53100"}
     assert await value_of(database, "SELECT count(*) FROM loyalty_ledger") == 0
 
 

@@ -36,7 +36,8 @@ async def test_a_name_outside_of_the_list_cannot_be_refused_with(worker: Connect
 
 def test_a_record_refused_is_parked_dead_lettered_or_a_fault_of_the_worker() -> None:
     outcomes = {refusal: refusal.event_outcome for refusal in Refusal}
-    assert outcomes.pop(Refusal.LOYALTY_ACCRUAL_DISABLED) is Outcome.PARKED
+    for name in ("ACCRUAL_DISABLED", "BASE_NOT_ACCRUED"):
+        assert outcomes.pop(Refusal[f"LOYALTY_{name}"]) is Outcome.PARKED
     for name in ("UNAUTHORIZED", "FORBIDDEN", "CASINO_MISMATCH"):
         assert outcomes.pop(Refusal[f"LOYALTY_{name}"]) is None
     assert set(outcomes.values()) == {Outcome.DEAD_LETTERED}

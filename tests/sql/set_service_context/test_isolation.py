@@ -159,7 +159,7 @@ async def test_an_operator_changes_no_entry_balance_or_slip(
             "DELETE FROM player_loyalty",
             "UPDATE rating_slip SET status = 'open'",
             "INSERT INTO player (id) VALUES (gen_random_uuid())",
-            "UPDATE consumer_progress SET closed_at = now()",
+            "UPDATE consumer_progress SET next_offset = 0",
             "DELETE FROM dead_letter",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
