@@ -212,9 +212,10 @@ async def test_time_during_which_a_casino_was_switched_off_does_not_count(desk: 
 async def test_a_pause_before_the_wait_began_does_not_count_and_one_across_it_counts_in_part(
     desk: Desk,
 ) -> None:
-    before, across = await park(
-        desk.service, *(award(new_slip(desk.casino), offset=number) for number in range(2))
+    before, across, young = await park(
+        desk.service, *(award(new_slip(desk.casino), offset=number) for number in range(3))
     )
+    await aged(desk.superuser, young, timedelta(days=6))  # none the older for a pause before
     await aged(desk.superuser, before, timedelta(days=8))
     await aged(desk.superuser, across, timedelta(days=11))
     await desk.superuser.execute(
@@ -224,6 +225,7 @@ async def test_a_pause_before_the_wait_began_does_not_count_and_one_across_it_co
     )
     # 8 days without a pause; 11 days of which two were off
     assert await _expire(desk.service, desk.casino) == 2
+    assert (await parked(desk.superuser, young))["outcome"] is None
     await desk.superuser.execute("UPDATE parked_event SET outcome = NULL, released_at = NULL")
     await desk.superuser.execute(
         "UPDATE accrual_pause SET resumed_at = now() - interval '6 days' WHERE casino_id = $1",
