@@ -1347,6 +1347,12 @@ $$;
 CREATE FUNCTION public.expire_parked_events(p_after interval, p_limit integer) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
     v_enabled uuid[] := ARRAY(
@@ -1370,11 +1376,12 @@ BEGIN
                 WHERE p.casino_id = e.casino_id
                     AND coalesce(p.resumed_at, now()) > e.waiting_since
             ) > p_after
-            AND NOT EXISTS (
-                SELECT FROM rating_slip AS s
+            AND (
+                SELECT s.id FROM rating_slip AS s
                 WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
                     AND s.status = 'closed'
-            )
+                LIMIT 1
+            ) IS NULL
         ORDER BY e.waiting_since
         LIMIT p_limit
     );
@@ -1509,12 +1516,14 @@ BEGIN
     WHERE c.accrual_enabled AND e.casino_id = ANY (p_casino_ids)
         AND (
             e.cause = 'accrual_disabled'
-            OR EXISTS (
-                SELECT FROM rating_slip AS s
+            -- not EXISTS: that may become a hash of all slips
+            OR (
+                SELECT s.id FROM rating_slip AS s
                 WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
                     AND s.status = 'closed'
                     AND (s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL)
-            )
+                LIMIT 1
+            ) IS NOT NULL
             OR (
                 SELECT l.id FROM loyalty_ledger AS l
                 WHERE l.casino_id = e.casino_id AND l.source_kind = 'rating_slip'

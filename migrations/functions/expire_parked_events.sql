@@ -3,7 +3,15 @@
 -- casinos of the transaction's scope. Returns how many.
 CREATE OR REPLACE FUNCTION expire_parked_events(p_after interval, p_limit integer)
 RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
 DECLARE
     v_enabled uuid[] := ARRAY(
         SELECT r.casino_id FROM casino_rules AS r
@@ -26,11 +34,12 @@ BEGIN
                 WHERE p.casino_id = e.casino_id
                     AND coalesce(p.resumed_at, now()) > e.waiting_since
             ) > p_after
-            AND NOT EXISTS (
-                SELECT FROM rating_slip AS s
+            AND (
+                SELECT s.id FROM rating_slip AS s
                 WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
                     AND s.status = 'closed'
-            )
+                LIMIT 1
+            ) IS NULL
         ORDER BY e.waiting_since
         LIMIT p_limit
     );

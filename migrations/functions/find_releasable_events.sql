@@ -50,12 +50,14 @@ BEGIN
     WHERE c.accrual_enabled AND e.casino_id = ANY (p_casino_ids)
         AND (
             e.cause = 'accrual_disabled'
-            OR EXISTS (
-                SELECT FROM rating_slip AS s
+            -- not EXISTS: that may become a hash of all slips
+            OR (
+                SELECT s.id FROM rating_slip AS s
                 WHERE s.casino_id = e.casino_id AND s.id = e.rating_slip_id
                     AND s.status = 'closed'
                     AND (s.visit_kind <> 'gaming_identified_rated' OR s.player_id IS NULL)
-            )
+                LIMIT 1
+            ) IS NOT NULL
             OR (
                 SELECT l.id FROM loyalty_ledger AS l
                 WHERE l.casino_id = e.casino_id AND l.source_kind = 'rating_slip'

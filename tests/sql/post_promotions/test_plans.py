@@ -7,6 +7,8 @@ the tables were empty is the trap, and the server's counters of the transaction 
 import random
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -23,11 +25,19 @@ _READ = """
     WHERE t.relname = ANY ($1)
 """
 _FIND = "SELECT * FROM find_releasable_events('promotion', 0, $2, ARRAY[$1]::uuid[])"
-_NOTHING = "SELECT expire_parked_events(interval '7 days', 500)"
+_EXPIRE = "SELECT expire_parked_events(interval '7 days', 500)"
+
+
+@asynccontextmanager
+async def _reading(worker: Connection) -> AsyncIterator[Counter[str]]:
+    """Count how many rows or index entries the transaction reads herein, by table and index."""
+    read: Counter[str] = Counter()
+    before = await _read(worker)
+    yield read
+    read.update(await _read(worker) - before)
 
 
 async def _read(worker: Connection) -> Counter[str]:
-    """Return how many rows or index entries the session read, by table and index."""
     return Counter({row[0]: row[1] for row in await worker.fetch(_READ, _TABLES)})
 
 
@@ -47,20 +57,18 @@ async def test_a_session_that_began_on_empty_tables_goes_on_to_read_a_few_rows_a
     for start in range(0, len(slips), 300):
         await post(worker, *slips[start : start + 300], *ghosts[start // 5 : start // 5 + 60])
         await post_awards(worker, *awards[start : start + 300])
-        # a casino of its own, so that these have a reason to wait
+        # their slips never come
         others = [award(new_slip(casino), offset=10**6 + start + n) for n in range(300)]
         await park(worker, *others)
         async with scope(worker, [casino]):
             assert await release(worker, *slips[start : start + 300]) == []
             await worker.fetch(_FIND, casino, 10)
-            await worker.fetch(_NOTHING)
+            await worker.fetch(_EXPIRE)
 
-    async with scope(worker, [casino]):
-        again = rng.sample(awards, _BATCH // 2)
-        fresh = [award(slip, campaign="c") for slip in rng.sample(slips, _BATCH // 2)]
-        before = await _read(worker)
+    again = rng.sample(awards, _BATCH // 2)
+    fresh = [award(slip, campaign="c") for slip in rng.sample(slips, _BATCH // 2)]
+    async with scope(worker, [casino]), _reading(worker) as read:
         rows = await award_rows(worker, again + fresh)
-        read = await _read(worker) - before
     assert {row["verdict"] for row in rows} == {"accrued", "duplicate"}
     assert _too_many(read) == {}
     # a probe each: for the players, for the decision, and by the trigger for what is new
@@ -70,31 +78,26 @@ async def test_a_session_that_began_on_empty_tables_goes_on_to_read_a_few_rows_a
     await park(worker, *(award(slip, offset=2 * 10**6 + n) for n, slip in enumerate(late)))
     async with scope(worker, [casino]):
         await post_rows(worker, late)
-        before = await _read(worker)
-        assert len(await release(worker, *late)) == _BATCH
-        read = await _read(worker) - before
+        async with _reading(worker) as read:
+            assert len(await release(worker, *late)) == _BATCH
     assert _too_many(read) == {}
 
     # where nothing waits, a release costs a probe a slip and touches nothing else
-    async with scope(worker, [casino]):
-        before = await _read(worker)
+    async with scope(worker, [casino]), _reading(worker) as read:
         assert await release(worker, *rng.sample(slips, _BATCH)) == []
-        read = await _read(worker) - before
     assert sum(read.values()) <= _BATCH
 
     # the sweeper looks at so many, and at nothing else
-    async with scope(worker, [casino]):
-        before = await _read(worker)
+    async with scope(worker, [casino]), _reading(worker) as read:
         await worker.fetch(_FIND, casino, _BATCH)
-        read = await _read(worker) - before
     assert _too_many(read) == {}
 
-    # nothing is old: the index says so at once
-    async with scope(worker, [casino]):
-        before = await _read(worker)
-        assert await worker.fetchval(_NOTHING) == 0
+    # the index says what is old
+    aged = "UPDATE parked_event SET waiting_since = '2026-01-01' WHERE \"offset\" % 100 = 0"
+    await superuser.execute(aged)
+    async with scope(worker, [casino]), _reading(worker) as read:
+        assert await worker.fetchval(_EXPIRE) == 15
         assert await worker.fetchval("SELECT cardinality(waiting_casinos())") == 1
-        read = await _read(worker) - before
     assert _too_many(read) == {}
 
 
