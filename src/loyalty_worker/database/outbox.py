@@ -46,7 +46,8 @@ class LetterCopies:
             lane=row["partition"],
             key=row["key"],
             value=row["value"],
-            headers=(*stored_headers(row["headers"]), *self._letter_headers(row)),
+            headers=stored_headers(row["headers"]),
+            about=self._letter_headers(row),
             may_omit_value=True,
         )
 

@@ -12,8 +12,9 @@ class OutgoingRecord:
     """A record to publish; `id` is its row's.
 
     `lane` orders: records of one lane go to one partition of `topic`, in the order of their ids
-    (for a dead letter's copy it is the partition the original came from). Where the broker
-    refuses the size, a copy that `may_omit_value` goes without its value, and says so.
+    (for a dead letter's copy it is the partition the original came from). `about` are further
+    headers, what is said of a copied record. Where the broker refuses the size, a copy that
+    `may_omit_value` goes without its value, or with nothing but `about`, and says so.
     """
 
     id: int
@@ -22,6 +23,7 @@ class OutgoingRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    about: Headers = ()
     may_omit_value: bool = False
 
 

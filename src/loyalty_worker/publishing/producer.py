@@ -6,22 +6,35 @@ an out-of-order sequence kills it for good.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
 
 from loyalty_worker.domain.records import Headers
 from loyalty_worker.ports import Fault, OutgoingRecord
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
-_TIMEOUT_SECONDS = 30.0
+# Together shorter than the lease under which a relay publishes.
+_TIMEOUT_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
 # The client compares with this before it sends; the broker's own limit is what should decide.
 _MAX_REQUEST_BYTES = 64 * 1024 * 1024
-_OMITTED: Headers = (("dlq.value-omitted", b"true"),)
+_NO_VALUE: Headers = (("dlq.value-omitted", b"true"),)
+_ALL_OMITTED: Headers = (
+    *_NO_VALUE,
+    ("dlq.key-omitted", b"true"),
+    ("dlq.headers-omitted", b"true"),
+)
 
 
 class KafkaPublisher:
@@ -53,18 +66,22 @@ class KafkaPublisher:
                 "made the topic",
             )
             if done == 0:
-                raise Fault("kafka_unreachable") from None
+                unreachable = isinstance(error, (KafkaConnectionError, OSError, TimeoutError))
+                raise Fault("kafka_unreachable" if unreachable else "kafka_error") from None
         return done
 
     async def _publish_one(self, record: OutgoingRecord) -> None:
-        try:
-            await _send(await self._started(), record)
-        except MessageSizeTooLargeError:
-            if not record.may_omit_value:
-                raise
-            await self.close()  # its sequence has a gap now, which the broker would refuse
-            bare = replace(record, value=None, headers=(*record.headers, *_OMITTED))
-            await _send(await self._started(), bare)
+        refused: MessageSizeTooLargeError | None = None
+        for form in _forms(record):
+            try:
+                await _send(await self._started(), form)
+            except MessageSizeTooLargeError as error:
+                refused = error
+                await self.close()  # its sequence has a gap now, which the broker would refuse
+            else:
+                return
+        if refused is not None:
+            raise refused
 
     async def close(self) -> None:
         """Close the producer; the next use starts another one."""
@@ -72,7 +89,7 @@ class KafkaPublisher:
         if producer is None:
             return
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS / 6):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await producer.stop()
         except (KafkaError, OSError, TimeoutError) as error:
             _log.warning("producer_not_closed", error=type(error).__name__)
@@ -85,6 +102,7 @@ class KafkaPublisher:
                 enable_idempotence=True,
                 acks="all",
                 max_request_size=_MAX_REQUEST_BYTES,
+                value_serializer=itemgetter(0),
             )
             try:
                 await producer.start()
@@ -95,12 +113,36 @@ class KafkaPublisher:
         return self._producer
 
 
+def _forms(record: OutgoingRecord) -> Iterator[OutgoingRecord]:
+    """Give a record, then what may be sent in its place where it is too large."""
+    yield record
+    if record.may_omit_value:
+        yield replace(record, value=None, about=(*record.about, *_NO_VALUE))
+        yield replace(
+            record, key=None, value=None, headers=(), about=(*record.about, *_ALL_OMITTED)
+        )
+
+
 async def _send(producer: AIOKafkaProducer, record: OutgoingRecord) -> None:
-    partitions = sorted(await producer.partitions_for(record.topic))
+    partitions = await _partitions(producer, record.topic)
     await producer.send_and_wait(
         record.topic,
-        record.value,
+        (record.value,),  # wrapped: aiokafka refuses a record whose key and value are both null
         record.key,
         partition=partitions[record.lane % len(partitions)],
-        headers=list(record.headers),
+        headers=[*record.headers, *record.about],
     )
+
+
+async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
+    """Return a topic's partitions; a topic that is missing is an error.
+
+    `producer.partitions_for` would have a broker of the usual settings create it.
+    """
+    known = producer.client.cluster.partitions_for_topic(topic)
+    if known is None:
+        everything = await producer.client.fetch_all_metadata()
+        known = everything.partitions_for_topic(topic)
+    if known is None:
+        raise UnknownTopicOrPartitionError(topic)
+    return sorted(known)
