@@ -22,6 +22,7 @@ from parts.source import Part
 from parts.topics import end_offsets, publish, until_no_lag
 from parts.worker import WorkerProcess, running_worker, worker_environment
 from promotions import promotion
+from reckoning import points_of
 from slips import Message, SlipFactory, message
 from sqltools import add_casino, drift_of, fail_slips, mend_slips, row_of, value_of
 
@@ -266,13 +267,16 @@ async def test_a_conflict_of_facts_is_shown_side_by_side_with_what_settles_it(
         await house.until(OPEN, 1)
     (letter,) = await house.done("dlq", "list")
     shown = await house.command("dlq", "show", str(letter["id"]))
-    entry = await row_of(house.database, "SELECT id FROM loyalty_ledger")
+    entry = await row_of(house.database, "SELECT id, points_delta FROM loyalty_ledger")
     assert "average_bet" in shown.stdout
     assert "100" in shown.stdout
     assert "250" in shown.stdout
-    assert "difference" in shown.stdout
     assert f"rpc_reverse_ledger_entry('{house.factory.casino_id}', '{entry[0]}'" in shown.stdout
-    assert "rpc_adjust_points(" in shown.stdout
+    points = int(entry[1])
+    given = points_of(other["data"])
+    assert f"rpc_adjust_points('{house.factory.casino_id}', :player_id, {given}," in shown.stdout
+    assert f":player_id, {given - points}," in shown.stdout
+    assert f"{given} ({given - points:+})" in shown.stdout
     assert slip["data"]["player_id"] not in shown.stdout
     whole = await house.command("dlq", "show", str(letter["id"]), "--payload")
     assert slip["data"]["player_id"] in whole.stdout

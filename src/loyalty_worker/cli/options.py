@@ -33,6 +33,12 @@ def read_time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("say why, in words")
+    return text.strip()
+
+
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 YesOption: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Do it; without this the plan is shown and nothing is done.")
@@ -43,7 +49,8 @@ ActorOption: TypeAlias = Annotated[
 CasinoArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The casino's id.")]
 CasinoOption: TypeAlias = Annotated[UUID, typer.Option("--casino", help="The casino's id.")]
 ReasonOption: TypeAlias = Annotated[
-    str, typer.Option("--reason", help="Why, in words; it is audited.")
+    str,
+    typer.Option("--reason", parser=_reason, metavar="TEXT", help="Why, in words; it is audited."),
 ]
 PlayerArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The player's id.")]
 

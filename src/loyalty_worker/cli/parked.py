@@ -13,7 +13,7 @@ from loyalty_worker.cli.options import JsonOption, YesOption, confirm, operator_
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
 from loyalty_worker.cli.posting import outcome_rows, posting, say_failure
 from loyalty_worker.database.operator import operator_reading
-from loyalty_worker.database.operator_records import Parked, count_parked, list_parked
+from loyalty_worker.database.operator_parked import Parked, count_parked, list_parked
 from loyalty_worker.domain.outcomes import ParkedCause
 from loyalty_worker.ports import Fault, Released, StoredRecord
 from loyalty_worker.settings import Settings, load_settings

@@ -21,7 +21,7 @@ from loyalty_worker.cli.options import (
 from loyalty_worker.cli.output import print_json, print_line, print_rows, say
 from loyalty_worker.cli.posting import outcome_rows, posting, say_failure
 from loyalty_worker.database.operator import operator_transaction
-from loyalty_worker.database.operator_records import audit
+from loyalty_worker.database.operator_letters import audit
 from loyalty_worker.domain.outcomes import Outcome
 from loyalty_worker.ports import Fault, LetterFilter, Released, StoredRecord
 from loyalty_worker.settings import Settings, load_settings
@@ -64,7 +64,8 @@ def redrive(
         print_rows(rows, _COLUMNS)
         if dry_run:
             print_line(
-                "nothing was changed; what depends on an earlier batch was judged without it"
+                "an upper bound, and nothing was changed:"
+                " what depends on an earlier batch was judged without it"
             )
     if failed or any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
         raise typer.Exit(PROBLEM_FOUND)
@@ -90,18 +91,22 @@ async def _redrive(
 
     if not dry_run:
         await _audit(url, actor, "redrive_begin", _details(wanted))
-    async with posting(settings) as parts:
-        redriven = Redrive(parts.ledger, parts.stored, parts.decoder, on_failure)(
-            wanted, dry_run=dry_run
-        )
-        async for group in redriven:
-            released += group
-            say(f"{len(released)} records tried")
-            if rate is not None:
-                await asyncio.sleep(len(group) / rate)
-    if not dry_run:
-        counts = {"outcomes": outcome_rows(released), "failed": failed}
-        await _audit(url, actor, "redrive_end", _details(wanted) | counts)
+    complete = False
+    try:
+        async with posting(settings) as parts:
+            redriven = Redrive(parts.ledger, parts.stored, parts.decoder, on_failure)(
+                wanted, dry_run=dry_run
+            )
+            async for group in redriven:
+                released += group
+                say(f"{len(released)} records tried")
+                if rate is not None:
+                    await asyncio.sleep(len(group) / rate)
+        complete = True
+    finally:
+        if not dry_run:
+            counts = {"outcomes": outcome_rows(released), "failed": failed, "complete": complete}
+            await _audit(url, actor, "redrive_end", _details(wanted) | counts)
     return released, failed
 
 

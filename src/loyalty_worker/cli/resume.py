@@ -3,9 +3,10 @@
 import asyncio
 from typing import Annotated
 
+import asyncpg
 import typer
 
-from loyalty_worker.cli.exits import USAGE, CommandError
+from loyalty_worker.cli.exits import REFUSED, USAGE, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
     JsonOption,
@@ -92,6 +93,11 @@ async def _resume(
 ) -> None:
     group = settings.consumer_groups[topic]
     async with operator_transaction(operator_url(settings), (), actor) as connection:
-        for position, start in lost:
-            await accept_record_loss(connection, group, position, start, reason)
+        try:
+            for position, start in lost:
+                await accept_record_loss(connection, group, position, start, reason)
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            raise CommandError(
+                REFUSED, f"{error.args[0]}; nothing was changed, run the command again"
+            ) from None
         await end_halts(connection, topic, reason)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from loyalty_worker.domain.records import PartitionId, Record
-from loyalty_worker.publishing.topics import KafkaUnavailable
+from loyalty_worker.publishing.topics import KafkaUnavailable, existing_topics
 
 _DEADLINE_SECONDS = 30.0
 _FETCH_MS = 5_000
@@ -32,9 +32,10 @@ async def record_at(options: Mapping[str, Any], at: PartitionId, offset: int) ->
     Raises `KafkaUnavailable`.
     """
     tp = TopicPartition(at.topic, at.partition)
+    found = await existing_topics(options, [at.topic])
+    if at.topic not in found or at.partition >= found[at.topic].partitions:
+        return None
     async with _reader(options) as consumer:
-        if at.topic not in await consumer.topics():
-            return None
         consumer.assign([tp])
         start = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
@@ -42,16 +43,16 @@ async def record_at(options: Mapping[str, Any], at: PartitionId, offset: int) ->
             return None
         consumer.seek(tp, offset)
         fetched = await consumer.getmany(tp, timeout_ms=_FETCH_MS, max_records=1)
-    for found in fetched.get(tp, ()):
-        if found.offset == offset:
+    for record in fetched.get(tp, ()):
+        if record.offset == offset:
             return Record(
-                topic=found.topic,
-                partition=found.partition,
-                offset=found.offset,
-                timestamp_ms=-1 if found.timestamp is None else found.timestamp,
-                key=found.key,
-                value=found.value,
-                headers=tuple(found.headers),
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                timestamp_ms=-1 if record.timestamp is None else record.timestamp,
+                key=record.key,
+                value=record.value,
+                headers=tuple(record.headers),
             )
     return None
 

@@ -1,4 +1,4 @@
-"""What an operator reads and decides about kept records; one function for each thing."""
+"""What an operator reads and decides about dead letters; one function for each thing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,22 +55,6 @@ class WholeLetter:
     key: bytes | None
     value: bytes | None
     headers: Headers
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """An event that waits."""
-
-    id: int
-    topic: str
-    partition: int
-    offset: int
-    kind: str
-    cause: str
-    event_id: str
-    casino_id: UUID
-    rating_slip_id: UUID
-    parked_at: datetime
 
 
 async def list_letters(
@@ -147,30 +131,6 @@ async def purge_stored_records(opened: "Session", older_than: timedelta) -> tupl
     """Empty the bytes of closed letters and settled parked events, audited; return both counts."""
     (row,) = await opened.fetch("SELECT letters, parked FROM purge_stored_records($1)", older_than)
     return row["letters"], row["parked"]
-
-
-async def list_parked(
-    opened: "Session", *, cause: str | None, casino_id: UUID | None, limit: int
-) -> list[Parked]:
-    """Return events that wait, oldest first; an argument that is None does not narrow."""
-    columns = ", ".join(f'"{name}"' for name in Parked.__slots__)
-    rows = await opened.fetch(
-        f"SELECT {columns} FROM parked_event WHERE outcome IS NULL"  # noqa: S608 - our column names
-        " AND ($1::text IS NULL OR cause = $1) AND ($2::uuid IS NULL OR casino_id = $2)"
-        " ORDER BY id LIMIT $3",
-        cause,
-        casino_id,
-        limit,
-    )
-    return [Parked(**dict(row)) for row in rows]
-
-
-async def count_parked(opened: "Session") -> dict[str, int]:
-    """Return how many events wait, by cause."""
-    rows = await opened.fetch(
-        "SELECT cause, count(*) AS waiting FROM parked_event WHERE outcome IS NULL GROUP BY 1"
-    )
-    return {row["cause"]: row["waiting"] for row in rows}
 
 
 async def audit(opened: "Session", domain: str, action: str, details: str) -> None:
