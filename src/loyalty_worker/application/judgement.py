@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from loyalty_worker.application.outcome_table import outcome_of
-from loyalty_worker.domain.events import Decoded, PromotionAwarded, SlipClosed, Undecodable
+from loyalty_worker.domain.events import (
+    Decoded,
+    Event,
+    PromotionAwarded,
+    SlipClosed,
+    Undecodable,
+)
 from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
 from loyalty_worker.domain.records import Record
 from loyalty_worker.ports import LedgerTransaction, Posting, Released
@@ -23,7 +29,7 @@ class Judged:
 
 def casinos_of(decoded: Sequence[Decoded]) -> set[UUID]:
     """Return the casinos that a transaction about these events must see."""
-    return {event.casino_id for event in decoded if not isinstance(event, Undecodable)}
+    return {event.casino_id for event in decoded if isinstance(event, Event)}
 
 
 async def judge(
@@ -79,7 +85,7 @@ async def keep_waiting(
     waiting = [
         (record, event, outcome)
         for record, event, outcome in judged
-        if outcome.outcome is Outcome.PARKED and not isinstance(event, Undecodable)
+        if outcome.outcome is Outcome.PARKED and isinstance(event, Event)
     ]
     if waiting:
         await tx.park_events(group, waiting)

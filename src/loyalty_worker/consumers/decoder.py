@@ -6,10 +6,10 @@ from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from loyalty_worker.consumers.cloudevents import NotAnEventError, read_event
-from loyalty_worker.consumers.facts import promotion_awarded, slip_closed
+from loyalty_worker.consumers.facts import drift_check_requested, promotion_awarded, slip_closed
 from loyalty_worker.consumers.schema import EventSchema
 from loyalty_worker.consumers.strict_json import Json
-from loyalty_worker.domain.events import Decoded, DecodeReason, Event, EventIdentity, Undecodable
+from loyalty_worker.domain.events import Decoded, DecodeReason, EventIdentity, Undecodable
 from loyalty_worker.domain.records import Record
 from loyalty_worker.ports import Decoder, Fault
 
@@ -25,7 +25,7 @@ class EventDecoder:
     identity, unknown type, broken schema.
     """
 
-    def __init__(self, contract: str, read: Callable[[dict[str, Any]], Event]) -> None:
+    def __init__(self, contract: str, read: Callable[[dict[str, Any]], Decoded]) -> None:
         self._schema = EventSchema(contract)
         self._read = read
 
@@ -63,6 +63,13 @@ class PromotionDecoder(EventDecoder):
 
     def __init__(self) -> None:
         super().__init__("promotion", promotion_awarded)
+
+
+class DriftRequestDecoder(EventDecoder):
+    """Decodes `drift-check-requested`."""
+
+    def __init__(self) -> None:
+        super().__init__("drift-check-requested", drift_check_requested)
 
 
 class TopicDecoders:

@@ -6,7 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_worker.consumers.strict_json import dump
-from loyalty_worker.domain.events import EventIdentity, PromotionAwarded, SlipClosed, VisitKind
+from loyalty_worker.domain.events import (
+    DriftCheckRequested,
+    EventIdentity,
+    PromotionAwarded,
+    SlipClosed,
+    VisitKind,
+)
 
 
 def slip_closed(event: dict[str, Any]) -> SlipClosed:
@@ -49,6 +55,16 @@ def promotion_awarded(event: dict[str, Any]) -> PromotionAwarded:
         campaign_id=data["campaign_id"],
         promo_multiplier=None if multiplier is None else Decimal(multiplier),
         bonus_points=None if bonus is None else int(bonus),
+    )
+
+
+def drift_check_requested(event: dict[str, Any]) -> DriftCheckRequested:
+    """Read the request of a `loyalty.drift-check.requested.v1` that the schema has accepted."""
+    data = event["data"]
+    return DriftCheckRequested(
+        identity=EventIdentity(event["source"], event["id"]),
+        casino_id=_optional_uuid(data.get("casino_id")),
+        requested_by=data.get("requested_by"),
     )
 
 

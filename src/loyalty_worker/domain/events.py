@@ -77,6 +77,15 @@ class PromotionAwarded:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftCheckRequested:
+    """`loyalty.drift-check.requested.v1`: check the balances of a casino, of all where None."""
+
+    identity: EventIdentity
+    casino_id: UUID | None
+    requested_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Undecodable:
     """A record that is no valid event. `detail` names the place, never the value (privacy).
 
@@ -91,4 +100,4 @@ class Undecodable:
 
 
 Event: TypeAlias = SlipClosed | PromotionAwarded
-Decoded: TypeAlias = Event | Undecodable
+Decoded: TypeAlias = Event | DriftCheckRequested | Undecodable

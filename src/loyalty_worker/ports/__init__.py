@@ -1,6 +1,15 @@
 """What the application needs from outside, as protocols; `database` and `consumers` provide it."""
 
 from loyalty_worker.ports.decoder import Decoder
+from loyalty_worker.ports.drift import (
+    CasinoUnknownError,
+    DriftChecks,
+    DriftChunk,
+    DriftRequest,
+    DriftSummary,
+    DriftTicks,
+    DriftTrigger,
+)
 from loyalty_worker.ports.faults import UNKNOWN_ERROR, Fault, NeedsPersonError
 from loyalty_worker.ports.halts import Halt, Obstacles, TopicHaltedError
 from loyalty_worker.ports.ledger import (
@@ -22,8 +31,15 @@ from loyalty_worker.ports.stored import (
 __all__ = [
     "UNKNOWN_ERROR",
     "Advance",
+    "CasinoUnknownError",
     "DeadLetters",
     "Decoder",
+    "DriftChecks",
+    "DriftChunk",
+    "DriftRequest",
+    "DriftSummary",
+    "DriftTicks",
+    "DriftTrigger",
     "Fault",
     "Halt",
     "Leases",

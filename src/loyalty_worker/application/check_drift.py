@@ -1,0 +1,47 @@
+"""The drift check: one path for the scheduler's, a CronJob's and a person's request."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loyalty_worker.ports import DriftChecks, DriftChunk, DriftRequest, DriftSummary
+
+OnChunk = Callable[[DriftChunk], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """How much one step looks at, and how hard the check works.
+
+    `load` is the share of the time in which it works; for the rest it pauses between the steps,
+    so that posting goes on. A step ends at `players` or `entries`, whichever comes first.
+    """
+
+    players: int = 5_000
+    entries: int = 50_000
+    load: float = 0.5
+
+
+class CheckDrift:
+    """Walks all players in chunks, each of which is judged in one snapshot and kept at once.
+
+    Traffic therefore raises no false alarm, and whoever begins the same run again goes on where
+    it stood; two that walk the same run share the work.
+    """
+
+    def __init__(self, checks: DriftChecks, limits: ChunkLimits) -> None:
+        self._checks = checks
+        self._limits = limits
+
+    async def __call__(self, request: DriftRequest, on_chunk: OnChunk) -> DriftSummary:
+        """Check, and close the run. Raises `Fault` and `CasinoUnknownError`."""
+        limits = self._limits
+        run_id = await self._checks.begin(request)
+        while True:
+            started = time.monotonic()
+            chunk = await self._checks.advance(run_id, limits.players, limits.entries)
+            on_chunk(chunk)
+            if chunk.walked:
+                return await self._checks.close(run_id)
+            await asyncio.sleep((time.monotonic() - started) * (1 / limits.load - 1))

@@ -1,0 +1,85 @@
+"""Runs of the drift check in PostgreSQL: one method per SQL function."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.domain.refusals import Refusal
+from loyalty_worker.ports import CasinoUnknownError, DriftChunk, DriftRequest, DriftSummary
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+
+_SCOPE = "SELECT set_service_context(ARRAY(SELECT id FROM casino), $1)"
+
+
+class PostgresDriftChecks:
+    """The drift checks; their alerts go to `alerts_topic`, in the name of `source`."""
+
+    def __init__(
+        self, pool: "Pool", acquire_timeout: float, *, alerts_topic: str, source: str
+    ) -> None:
+        self._pool = pool
+        self._acquire_timeout = acquire_timeout
+        self._alerts_topic = alerts_topic
+        self._source = source
+
+    async def begin(self, request: DriftRequest) -> UUID:
+        """Begin a run, or find that of the same request. Raises `CasinoUnknownError`, `Fault`."""
+        identity = request.identity
+        async with self._transaction("begin") as connection:
+            try:
+                run_id: UUID = await connection.fetchval(
+                    "SELECT run_id FROM begin_drift_check($1, $2, $3, $4, $5)",
+                    request.trigger,
+                    request.casino_id,
+                    None if identity is None else identity.source,
+                    None if identity is None else identity.id,
+                    request.requested_by,
+                )
+            except asyncpg.PostgresError as error:
+                if error.sqlstate == Refusal.LOYALTY_CASINO_UNKNOWN.value:
+                    raise CasinoUnknownError from None
+                raise
+        return run_id
+
+    async def advance(self, run_id: UUID, max_players: int, max_entries: int) -> DriftChunk:
+        """Judge the next players of a run. Raises `Fault`."""
+        async with self._transaction(f"run {run_id}") as connection:
+            row = await connection.fetchrow(
+                "SELECT walked, players, entries, findings FROM advance_drift_check($1, $2, $3)",
+                run_id,
+                max_players,
+                max_entries,
+            )
+        return DriftChunk(**dict(row or {}))
+
+    async def close(self, run_id: UUID) -> DriftSummary:
+        """Finish a walked run. Raises `Fault`."""
+        async with self._transaction(f"run {run_id}") as connection:
+            row = await connection.fetchrow(
+                "SELECT verdict, players_checked, entries_checked, players_drifted, largest_drift,"
+                " started_at, finished_at FROM close_drift_check($1, $2, $3)",
+                run_id,
+                self._alerts_topic,
+                self._source,
+            )
+        return DriftSummary(run_id, **dict(row or {}))
+
+    @asynccontextmanager
+    async def _transaction(self, correlation: str) -> AsyncIterator["Connection"]:
+        """Open a transaction that sees every casino: a check that sees less would call it clean."""
+        with faults():
+            async with (
+                self._pool.acquire(timeout=self._acquire_timeout) as connection,
+                connection.transaction(),
+            ):
+                await connection.execute(_SCOPE, f"drift check, {correlation}")
+                yield connection
