@@ -11,6 +11,7 @@ from jsonschema_rs import meta
 from loyalty_worker.resources import resource_folder
 
 TOPICS = sorted(path for path in resource_folder("schemas").iterdir() if path.is_dir())
+READ = [topic for topic in TOPICS if topic.name != "loyalty-drift-alerts"]
 topics = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 
 
@@ -49,12 +50,14 @@ def test_a_foreign_validator_accepts_the_good_examples(topic: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_the_envelope_is_the_same_on_every_topic() -> None:
+def test_the_envelope_is_the_same_on_every_topic_that_is_read() -> None:
     envelopes = []
-    for topic in TOPICS:
+    for topic in READ:
         schema = json.loads((topic / "v1.schema.json").read_bytes())
         attributes = {name: schema["properties"][name] for name in ("specversion", "id", "source")}
         time = {**schema["properties"]["time"], "description": None}
-        shared = {name: schema["$defs"][name] for name in ("line", "uuid", "outside_utc_range")}
+        names = ("line", "uuid_text", "outside_utc_range")
+        shared = {name: schema["$defs"][name] for name in names}
         envelopes.append((schema["required"], attributes, time, shared))
+    assert len(envelopes) == 3
     assert all(envelope == envelopes[0] for envelope in envelopes)
