@@ -72,6 +72,130 @@ END
 $$;
 
 
+--
+-- Name: account_for_events(text, integer, bigint[], bytea[], text[], uuid[], uuid[], uuid[], text[], uuid[], numeric[], timestamp with time zone[], bigint[], jsonb[], text[], numeric[], bigint[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.account_for_events(p_topic text, p_partition integer, p_offset bigint[], p_record_hash bytea[], p_kind text[], p_casino_id uuid[], p_rating_slip_id uuid[], p_visit_id uuid[], p_visit_kind text[], p_player_id uuid[], p_average_bet numeric[], p_closed_at timestamp with time zone[], p_duration_seconds bigint[], p_policy_snapshot jsonb[], p_campaign_id text[], p_promo_multiplier numeric[], p_bonus_points bigint[]) RETURNS TABLE(ordinal integer, account text, lacking text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH input AS MATERIALIZED (
+        SELECT i.*,
+            CASE i.kind
+                WHEN 'rating_slip_closed' THEN loyalty_facts_hash(
+                    i.casino_id, i.slip_id, i.visit_id, i.player_id, i.visit_kind,
+                    i.average_bet, i.duration_seconds, i.closed_at, i.policy_snapshot
+                )
+                WHEN 'promotion' THEN promotion_hash(
+                    i.casino_id, i.slip_id, i.campaign_id, i.multiplier, i.bonus
+                )
+            END AS event_hash
+        FROM unnest(
+            p_offset, p_record_hash, p_kind, p_casino_id, p_rating_slip_id, p_visit_id,
+            p_visit_kind, p_player_id, p_average_bet, p_closed_at, p_duration_seconds,
+            p_policy_snapshot, p_campaign_id, p_promo_multiplier, p_bonus_points
+        ) WITH ORDINALITY AS i (
+            record_offset, record_hash, kind, casino_id, slip_id, visit_id, visit_kind, player_id,
+            average_bet, closed_at, duration_seconds, policy_snapshot, campaign_id, multiplier,
+            bonus, ordinality
+        )
+    ),
+    found AS (
+        SELECT i.ordinality, i.kind, i.event_hash,
+            coalesce(b.payload_hash, e.payload_hash) AS entry_hash,
+            p.is_there AS has_parked_row, p.outcome AS parked_outcome,
+            d.status AS letter_status,
+            s.earns, s.facts_hash
+        FROM input AS i
+        LEFT JOIN LATERAL (
+            SELECT x.payload_hash
+            FROM loyalty_ledger AS x
+            WHERE i.kind = 'rating_slip_closed'
+                AND x.casino_id = i.casino_id AND x.source_kind = 'rating_slip'
+                AND x.source_id BETWEEN i.slip_id AND i.slip_id AND x.reason = 'base_accrual'
+            ORDER BY x.source_id
+            LIMIT 1
+        ) AS b ON true
+        LEFT JOIN LATERAL (
+            SELECT x.payload_hash
+            FROM loyalty_ledger AS x
+            WHERE i.kind = 'promotion'
+                AND x.casino_id = i.casino_id AND x.source_kind = 'rating_slip'
+                AND x.source_id = i.slip_id
+                AND x.campaign_id BETWEEN i.campaign_id AND i.campaign_id
+                AND x.reason = 'promotion'
+            ORDER BY x.campaign_id
+            LIMIT 1
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT true AS is_there, x.outcome
+            FROM parked_event AS x
+            WHERE x.topic = p_topic AND x.partition = p_partition
+                AND x."offset" BETWEEN i.record_offset AND i.record_offset
+                AND x.record_hash = i.record_hash
+            ORDER BY x."offset"
+            LIMIT 1
+        ) AS p ON true
+        LEFT JOIN LATERAL (
+            SELECT x.status
+            FROM dead_letter AS x
+            WHERE x.topic = p_topic AND x.partition = p_partition
+                AND x."offset" BETWEEN i.record_offset AND i.record_offset
+                AND x.record_hash = i.record_hash
+            ORDER BY x."offset"
+            LIMIT 1
+        ) AS d ON true
+        LEFT JOIN LATERAL (
+            SELECT x.visit_kind = 'gaming_identified_rated' AND x.player_id IS NOT NULL AS earns,
+                coalesce(x.facts_hash, loyalty_facts_hash(
+                    x.casino_id, x.id, x.visit_id, x.player_id, x.visit_kind,
+                    x.average_bet, x.duration_seconds, x.closed_at, x.policy_snapshot
+                )) AS facts_hash
+            FROM rating_slip AS x
+            WHERE x.casino_id = i.casino_id AND x.id = i.slip_id AND x.status = 'closed'
+            LIMIT 1
+        ) AS s ON true
+    ),
+    judged AS (
+        SELECT f.*,
+            CASE
+                WHEN f.entry_hash = f.event_hash THEN 'ledger'
+                WHEN f.has_parked_row AND f.parked_outcome IS NULL THEN 'parked'
+                WHEN f.letter_status IN ('open', 'discarded') THEN 'dead_letter'
+                WHEN NOT f.earns AND (f.kind = 'promotion' OR f.facts_hash = f.event_hash)
+                    THEN 'skipped'
+            END AS account
+        FROM found AS f
+    )
+    SELECT j.ordinality::integer, j.account,
+        CASE
+            WHEN j.account IS NOT NULL THEN NULL
+            WHEN j.kind IS NULL THEN 'letter'
+            WHEN coalesce(j.entry_hash, j.facts_hash) <> j.event_hash
+                AND (j.kind = 'rating_slip_closed' OR j.entry_hash IS NOT NULL)
+                THEN 'letter_of_conflict'
+            WHEN j.parked_outcome = 'dead_lettered' THEN 'letter_of_parked'
+            WHEN j.parked_outcome IS NOT NULL THEN 'entry_of_parked'
+            WHEN j.letter_status IS NOT NULL THEN 'entry_of_letter'
+            WHEN j.kind = 'rating_slip_closed' AND j.earns THEN 'entry_of_slip'
+            ELSE 'everything'
+        END
+    FROM judged AS j
+    ORDER BY j.ordinality;
+END
+$$;
+
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -431,6 +555,79 @@ $$;
 
 
 --
+-- Name: advance_drift_check(uuid, integer, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.advance_drift_check(p_run_id uuid, p_max_players integer, p_max_entries integer) RETURNS TABLE(walked boolean, players bigint, entries bigint, findings bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    v_run drift_check_run;
+BEGIN
+    IF p_max_players IS NULL OR p_max_players < 1 OR p_max_entries IS NULL OR p_max_entries < 1 THEN
+        RAISE EXCEPTION 'a chunk of a drift check needs limits of at least 1'
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO v_run FROM drift_check_run AS r WHERE r.id = p_run_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no drift check %', p_run_id USING ERRCODE = 'no_data_found';
+    END IF;
+    PERFORM require_drift_scope(v_run.casino_id);
+    IF v_run.walked OR v_run.finished_at IS NOT NULL THEN
+        RETURN QUERY SELECT true, 0::bigint, 0::bigint, 0::bigint;
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH compared AS MATERIALIZED (
+        SELECT * FROM compare_balances(
+            v_run.after_casino_id, v_run.after_player_id, v_run.casino_id,
+            p_max_players, p_max_entries
+        )
+    ), finding AS (
+        INSERT INTO drift_finding (
+            casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
+            drift_percentage, ledger_entry_count, last_ledger_update
+        )
+        SELECT c.casino_id, p_run_id, c.player_id, k.kind, c.current_balance, c.computed_balance,
+            c.drift, round(c.drift::numeric * 100 / nullif(abs(c.computed_balance), 0), 4),
+            c.entries, newest_entry_time(c.casino_id, c.player_id)
+        FROM compared AS c
+        CROSS JOIN LATERAL drift_kinds(
+            c.cached, c.entry_count, c.drift, c.entries, c.newest_no, c.chain_broken
+        ) AS k (kind)
+        WHERE NOT c.sound
+        RETURNING 1
+    ), counted AS (
+        INSERT INTO drift_check_casino AS n (casino_id, run_id, players_checked)
+        SELECT c.casino_id, p_run_id, count(*) FROM compared AS c GROUP BY c.casino_id
+        ON CONFLICT (casino_id, run_id) DO UPDATE
+        SET players_checked = n.players_checked + excluded.players_checked
+    ), total AS (
+        SELECT count(*) AS players, coalesce(sum(c.entries), 0)::bigint AS entries FROM compared AS c
+    ), newest AS (
+        SELECT c.casino_id, c.player_id
+        FROM compared AS c
+        ORDER BY c.casino_id DESC, c.player_id DESC
+        LIMIT 1
+    )
+    UPDATE drift_check_run AS r
+    SET walked = t.players = 0,
+        after_casino_id = coalesce(n.casino_id, r.after_casino_id),
+        after_player_id = coalesce(n.player_id, r.after_player_id),
+        players_checked = r.players_checked + t.players,
+        entries_checked = r.entries_checked + t.entries,
+        advanced_at = now()
+    FROM total AS t LEFT JOIN newest AS n ON true
+    WHERE r.id = p_run_id
+    RETURNING r.walked, t.players, t.entries, (SELECT count(*) FROM finding);
+END
+$$;
+
+
+--
 -- Name: apply_promotions(uuid[], uuid[], text[], numeric[], bigint[], uuid[], timestamp with time zone[], jsonb[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -707,6 +904,52 @@ $$;
 
 
 --
+-- Name: begin_drift_check(text, uuid, text, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.begin_drift_check(p_trigger text, p_casino_id uuid, p_request_source text, p_request_id text, p_requested_by text) RETURNS TABLE(run_id uuid, verdict text, is_existing boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_drift_scope(p_casino_id);
+    UPDATE drift_check_run AS r
+    SET verdict = 'abandoned', finished_at = now()
+    WHERE r.id = ANY (ARRAY(
+        SELECT x.id FROM drift_check_run AS x
+        WHERE x.finished_at IS NULL AND x.advanced_at < now() - interval '1 hour'
+            AND (x.request_source = p_request_source AND x.request_id = p_request_id)
+            IS NOT TRUE
+        ORDER BY x.id
+        -- one that is locked moves
+        FOR NO KEY UPDATE SKIP LOCKED
+    ));
+    -- again where the run that was in the way ended meanwhile
+    WHILE run_id IS NULL LOOP
+        INSERT INTO drift_check_run AS r (
+            trigger, casino_id, request_source, request_id, requested_by
+        )
+        VALUES (p_trigger, p_casino_id, p_request_source, p_request_id, p_requested_by)
+        ON CONFLICT DO NOTHING
+        RETURNING r.id INTO run_id;
+        is_existing := run_id IS NULL;
+        IF is_existing THEN
+            SELECT r.id, r.verdict INTO run_id, verdict
+            FROM drift_check_run AS r
+            WHERE CASE
+                WHEN p_request_id IS NOT NULL
+                    THEN r.request_source = p_request_source AND r.request_id = p_request_id
+                ELSE r.request_id IS NULL AND r.finished_at IS NULL AND r.trigger = p_trigger
+                    AND r.casino_id IS NOT DISTINCT FROM p_casino_id
+            END;
+        END IF;
+    END LOOP;
+    RETURN NEXT;
+END
+$$;
+
+
+--
 -- Name: begin_entry(uuid, uuid, uuid, bytea); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -884,60 +1127,36 @@ CREATE FUNCTION public.check_loyalty_balance_drift(p_casino_id uuid DEFAULT NULL
 BEGIN
     PERFORM require_drift_scope(p_casino_id);
     RETURN QUERY
-    WITH entry AS (
-        SELECT l.casino_id, l.player_id, l.entry_no, l.points_delta, l.balance_after,
-            l.created_at,
-            lag(l.entry_no) OVER chain AS previous_no,
-            lag(l.balance_after) OVER chain AS previous_balance
-        FROM loyalty_ledger AS l
-        WHERE p_casino_id IS NULL OR l.casino_id = p_casino_id
-        WINDOW chain AS (PARTITION BY l.casino_id, l.player_id ORDER BY l.entry_no)
-    ), ledger AS (
-        SELECT e.casino_id, e.player_id,
-            sum(e.points_delta)::bigint AS balance,
-            count(*) AS entries,
-            max(e.entry_no) AS newest_no,
-            max(e.created_at) AS last_update,
-            -- across a hole nothing can be said about the chain
-            bool_or(
-                e.entry_no = coalesce(e.previous_no, 0) + 1
-                AND e.balance_after <> coalesce(e.previous_balance, 0) + e.points_delta
-            ) AS chain_broken
-        FROM entry AS e
-        GROUP BY e.casino_id, e.player_id
-    ), compared AS (
-        SELECT coalesce(c.casino_id, l.casino_id) AS casino_id,
-            coalesce(c.player_id, l.player_id) AS player_id,
-            c.player_id IS NOT NULL AS cached,
-            c.current_balance, c.entry_count,
-            coalesce(l.balance, 0) AS balance,
-            least(greatest(
-                coalesce(c.current_balance, 0)::numeric - coalesce(l.balance, 0), -9e18
-            ), 9e18)::bigint AS drift,
-            coalesce(l.entries, 0) AS entries,
-            l.newest_no, l.last_update, l.chain_broken
-        FROM (
-            SELECT b.* FROM player_loyalty AS b
-            WHERE p_casino_id IS NULL OR b.casino_id = p_casino_id
-        ) AS c
-        FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
-    )
-    SELECT d.casino_id, d.player_id, d.current_balance, d.balance,
-        d.drift, d.entries, d.last_update, k.kind
-    FROM compared AS d
-    CROSS JOIN LATERAL (
-        VALUES
-        ('balance', d.cached AND d.entries > 0
-            AND abs(d.drift) > p_drift_threshold),
-        ('entry_count', d.cached AND d.entries > 0 AND d.entry_count <> d.entries),
-        ('entries_missing', d.newest_no <> d.entries),
-        ('chain_broken', d.chain_broken),
-        ('cache_missing', NOT d.cached),
-        ('cache_without_entries', d.cached AND d.entries = 0
-            AND (d.current_balance <> 0 OR d.entry_count <> 0))
-    ) AS k (kind, found)
-    WHERE k.found
+    SELECT d.casino_id, d.player_id, d.current_balance, d.computed_balance, d.drift, d.entries,
+        newest_entry_time(d.casino_id, d.player_id), k.kind
+    FROM compare_balances(NULL, NULL, p_casino_id, NULL, NULL) AS d
+    CROSS JOIN LATERAL drift_kinds(
+        d.cached, d.entry_count, d.drift, d.entries, d.newest_no, d.chain_broken
+    ) AS k (kind)
+    WHERE NOT d.sound AND (k.kind <> 'balance' OR abs(d.drift) > p_drift_threshold)
     ORDER BY abs(d.drift) DESC, d.casino_id, d.player_id, k.kind;
+END
+$$;
+
+
+--
+-- Name: claim_drift_tick(timestamp with time zone, text, text, bytea, bytea, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.claim_drift_tick(p_scheduled_for timestamp with time zone, p_claimed_by text, p_topic text, p_key bytea, p_value bytea, p_headers jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO drift_tick (scheduled_for, claimed_by)
+    VALUES (p_scheduled_for, p_claimed_by)
+    ON CONFLICT (scheduled_for) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO outbox_record (topic, key, value, headers)
+    VALUES (p_topic, p_key, p_value, p_headers);
+    RETURN true;
 END
 $$;
 
@@ -982,6 +1201,51 @@ BEGIN
     END IF;
 END
 $_$;
+
+
+--
+-- Name: close_drift_check(uuid, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.close_drift_check(p_run_id uuid, p_alerts_topic text, p_source text) RETURNS TABLE(verdict text, players_checked bigint, entries_checked bigint, players_drifted bigint, largest_drift bigint, started_at timestamp with time zone, finished_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_run drift_check_run;
+BEGIN
+    SELECT * INTO v_run FROM drift_check_run AS r WHERE r.id = p_run_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no drift check %', p_run_id USING ERRCODE = 'no_data_found';
+    END IF;
+    PERFORM require_drift_scope(v_run.casino_id);
+    IF v_run.finished_at IS NULL THEN
+        IF NOT v_run.walked THEN
+            RAISE EXCEPTION 'drift check % has not looked at every player yet', p_run_id
+            USING HINT = 'Advance it until it says that it is walked.';
+        END IF;
+        PERFORM judge_drift_findings(p_run_id, v_run.casino_id);
+        UPDATE drift_check_run AS r
+        SET players_drifted = n.drifted,
+            largest_drift = coalesce(
+                (SELECT max(abs(f.drift)) FROM drift_finding AS f WHERE f.run_id = p_run_id), 0
+            ),
+            verdict = CASE WHEN n.drifted = 0 THEN 'clean' ELSE 'drift' END,
+            finished_at = now()
+        FROM (
+            SELECT coalesce(sum(x.players_drifted), 0)::bigint AS drifted
+            FROM drift_check_casino AS x WHERE x.run_id = p_run_id
+        ) AS n
+        WHERE r.id = p_run_id
+        RETURNING r.* INTO v_run;
+        PERFORM report_drift_check(v_run, p_alerts_topic, p_source);
+    END IF;
+    RETURN QUERY
+    SELECT v_run.verdict, v_run.players_checked, v_run.entries_checked, v_run.players_drifted,
+        v_run.largest_drift, v_run.started_at, v_run.finished_at;
+END
+$$;
 
 
 --
@@ -1095,6 +1359,108 @@ $$;
 
 
 --
+-- Name: compare_balances(uuid, uuid, uuid, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_id uuid, p_casino_id uuid, p_max_players bigint, p_max_entries bigint) RETURNS TABLE(casino_id uuid, player_id uuid, cached boolean, current_balance bigint, entry_count bigint, computed_balance bigint, drift bigint, entries bigint, newest_no bigint, chain_broken boolean, sound boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH ledger AS (
+        SELECT e.casino_id, e.player_id,
+            sum(e.points_delta)::bigint AS balance,
+            count(*) AS entries,
+            max(e.entry_no) AS newest_no,
+            bool_or(
+                e.entry_no = coalesce(e.previous_no, 0) + 1
+                AND e.balance_after <> coalesce(e.previous_balance, 0) + e.points_delta
+            ) AS chain_broken
+        FROM (
+            SELECT l.*,
+                lag(l.entry_no) OVER chain AS previous_no,
+                lag(l.balance_after) OVER chain AS previous_balance
+            FROM (
+                SELECT x.casino_id, x.player_id, x.entry_no, x.points_delta, x.balance_after
+                FROM loyalty_ledger AS x
+                WHERE (p_casino_id IS NULL OR x.casino_id = p_casino_id)
+                    AND (
+                        p_after_casino_id IS NULL
+                        OR (x.casino_id, x.player_id) > (p_after_casino_id, p_after_player_id)
+                    )
+                ORDER BY x.casino_id, x.player_id, x.entry_no
+                -- one more, so that a player whose entries are cut off makes the sum exceed
+                LIMIT p_max_entries + 1
+            ) AS l
+            WINDOW chain AS (PARTITION BY l.casino_id, l.player_id ORDER BY l.entry_no)
+        ) AS e
+        GROUP BY e.casino_id, e.player_id
+        ORDER BY e.casino_id, e.player_id
+        LIMIT p_max_players
+    ), cache AS (
+        SELECT b.casino_id, b.player_id, b.current_balance, b.entry_count
+        FROM player_loyalty AS b
+        WHERE (p_casino_id IS NULL OR b.casino_id = p_casino_id)
+            AND (
+                p_after_casino_id IS NULL
+                OR (b.casino_id, b.player_id) > (p_after_casino_id, p_after_player_id)
+            )
+        ORDER BY b.casino_id, b.player_id
+        LIMIT p_max_players
+    ), compared AS (
+        SELECT coalesce(c.casino_id, l.casino_id) AS casino_id,
+            coalesce(c.player_id, l.player_id) AS player_id,
+            c.player_id IS NOT NULL AS cached,
+            c.current_balance, c.entry_count,
+            coalesce(l.balance, 0) AS balance,
+            coalesce(l.entries, 0) AS entries,
+            coalesce(l.newest_no, 0) AS newest_no,
+            coalesce(l.chain_broken, false) AS chain_broken
+        FROM cache AS c
+        FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
+        ORDER BY 1, 2
+        LIMIT p_max_players
+    )
+    SELECT d.casino_id, d.player_id, d.cached, d.current_balance, d.entry_count, d.balance,
+        least(greatest(coalesce(d.current_balance, 0)::numeric - d.balance, -9e18), 9e18)::bigint,
+        d.entries, d.newest_no, d.chain_broken,
+        d.cached AND d.current_balance = d.balance AND d.entry_count = d.entries
+        AND d.newest_no = d.entries AND NOT d.chain_broken
+    FROM (
+        SELECT c.*, sum(c.entries) OVER (ORDER BY c.casino_id, c.player_id) AS running
+        FROM compared AS c
+    ) AS d
+    WHERE p_max_entries IS NULL OR d.running <= p_max_entries;
+
+    -- the next player alone has more entries, or there is none
+    IF NOT FOUND AND p_max_entries IS NOT NULL THEN
+        RETURN QUERY
+        SELECT * FROM compare_balances(
+            p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
+        );
+    END IF;
+END
+$$;
+
+
+--
+-- Name: delete_outbox(bigint[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.delete_outbox(p_ids bigint[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    DELETE FROM outbox_record AS o WHERE o.id = ANY (p_ids)
+$$;
+
+
+--
 -- Name: discard_letters(bigint[], text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1123,6 +1489,29 @@ BEGIN
     ));
     RETURN cardinality(v_ids);
 END
+$$;
+
+
+--
+-- Name: drift_kinds(boolean, bigint, bigint, bigint, bigint, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.drift_kinds(p_cached boolean, p_entry_count bigint, p_drift bigint, p_entries bigint, p_newest_no bigint, p_chain_broken boolean) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT k.kind
+    FROM (
+        VALUES
+        ('balance', p_cached AND p_entries > 0 AND p_drift <> 0),
+        ('entry_count', p_cached AND p_entries > 0 AND p_entry_count <> p_entries),
+        ('entries_missing', p_newest_no <> p_entries),
+        ('chain_broken', p_chain_broken),
+        ('cache_missing', NOT p_cached),
+        ('cache_without_entries', p_cached AND p_entries = 0
+            AND (p_drift <> 0 OR p_entry_count <> 0))
+    ) AS k (kind, found)
+    WHERE k.found
 $$;
 
 
@@ -1555,6 +1944,53 @@ CREATE FUNCTION public.is_blank(p_text text) RETURNS boolean
         '\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164'
         '\ufe00-\ufe0f\ufeff\uffa0]'
     )
+$$;
+
+
+--
+-- Name: judge_drift_findings(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.judge_drift_findings(p_run_id uuid, p_casino_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO drift_check_casino (casino_id, run_id, players_checked)
+    SELECT c.id, p_run_id, 0 FROM casino AS c
+    WHERE p_casino_id IS NULL OR c.id = p_casino_id
+    ON CONFLICT (casino_id, run_id) DO NOTHING;
+
+    UPDATE drift_check_casino AS n
+    SET players_drifted = (
+            SELECT count(DISTINCT f.player_id) FROM drift_finding AS f
+            WHERE f.casino_id = n.casino_id AND f.run_id = n.run_id
+        ),
+        closed_at = now()
+    WHERE n.run_id = p_run_id;
+
+    UPDATE drift_finding AS f
+    SET severity = CASE
+        WHEN abs(f.drift) > 1000 OR f.kind IN ('entries_missing', 'chain_broken')
+            OR n.players_drifted * 20 > n.players_checked THEN 'critical'
+        WHEN abs(f.drift) > 100 THEN 'warning'
+        ELSE 'info'
+    END
+    FROM drift_check_casino AS n
+    WHERE f.run_id = p_run_id AND n.run_id = f.run_id AND n.casino_id = f.casino_id;
+END
+$$;
+
+
+--
+-- Name: last_drift_tick(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.last_drift_tick() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT max(t.scheduled_for) FROM drift_tick AS t
 $$;
 
 
@@ -2153,6 +2589,25 @@ $$;
 
 
 --
+-- Name: newest_entry_time(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.newest_entry_time(p_casino_id uuid, p_player_id uuid) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    RETURN (
+        SELECT max(l.created_at)
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
+    );
+END
+$$;
+
+
+--
 -- Name: open_consumer_progress(text, text, integer, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2410,6 +2865,24 @@ BEGIN
     FROM dead_letter AS d
     WHERE d.id = ANY (v_ids)
     ORDER BY d.id;
+END
+$$;
+
+
+--
+-- Name: pending_outbox(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.pending_outbox(p_limit integer) RETURNS TABLE(id bigint, topic text, key bytea, value bytea, headers jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT o.id, o.topic, o.key, o.value, o.headers
+    FROM outbox_record AS o
+    ORDER BY o.id
+    LIMIT p_limit;
 END
 $$;
 
@@ -2767,6 +3240,30 @@ $$;
 
 
 --
+-- Name: publish_event(text, text, text, text, text, timestamp with time zone, json); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.publish_event(p_topic text, p_key text, p_source text, p_id text, p_type text, p_time timestamp with time zone, p_data json) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    INSERT INTO outbox_record (topic, key, value, headers)
+    VALUES (
+        p_topic,
+        convert_to(p_key, 'UTF8'),
+        convert_to(json_build_object(
+            'specversion', '1.0', 'id', p_id, 'source', p_source, 'type', p_type,
+            'time', rfc3339_time(p_time), 'datacontenttype', 'application/json', 'data', p_data
+        )::text, 'UTF8'),
+        jsonb_build_array(jsonb_build_array(
+            encode('content-type', 'base64'),
+            encode('application/cloudevents+json; charset=UTF-8', 'base64')
+        ))
+    )
+$$;
+
+
+--
 -- Name: purge_stored_records(interval); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3038,6 +3535,108 @@ $$;
 
 
 --
+-- Name: drift_check_run; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.drift_check_run (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    trigger text NOT NULL,
+    casino_id uuid,
+    request_source text,
+    request_id text,
+    requested_by text,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    advanced_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    after_casino_id uuid,
+    after_player_id uuid,
+    walked boolean DEFAULT false NOT NULL,
+    players_checked bigint DEFAULT 0 NOT NULL,
+    entries_checked bigint DEFAULT 0 NOT NULL,
+    players_drifted bigint,
+    largest_drift bigint,
+    verdict text,
+    CONSTRAINT drift_check_run_position_is_whole CHECK (((after_casino_id IS NULL) = (after_player_id IS NULL))),
+    CONSTRAINT drift_check_run_request_is_whole CHECK (((request_source IS NULL) = (request_id IS NULL))),
+    CONSTRAINT drift_check_run_trigger_known CHECK ((trigger = ANY (ARRAY['schedule'::text, 'request'::text, 'command'::text]))),
+    CONSTRAINT drift_check_run_verdict_fits CHECK (((verdict IS NULL) OR (verdict = 'abandoned'::text) OR (walked AND (players_drifted IS NOT NULL) AND (largest_drift IS NOT NULL) AND ((verdict = 'drift'::text) = (players_drifted > 0))))),
+    CONSTRAINT drift_check_run_verdict_has_time CHECK (((verdict IS NULL) = (finished_at IS NULL))),
+    CONSTRAINT drift_check_run_verdict_known CHECK ((verdict = ANY (ARRAY['clean'::text, 'drift'::text, 'abandoned'::text])))
+);
+
+
+--
+-- Name: report_drift_check(public.drift_check_run, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.report_drift_check(p_run public.drift_check_run, p_alerts_topic text, p_source text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_severities json;
+    v_casinos json;
+BEGIN
+    PERFORM write_audit(f.casino_id, 'drift', 'drift_detected', jsonb_build_object(
+            'run_id', f.run_id, 'player_id', f.player_id, 'kind', f.kind, 'drift', f.drift,
+            'severity', f.severity
+        )),
+        publish_event(
+            p_alerts_topic, concat_ws(':', f.casino_id, f.player_id), p_source,
+            concat_ws(':', f.run_id, f.casino_id, f.player_id, f.kind),
+            'loyalty.balance-drift.detected.v1', f.detected_at,
+            json_build_object(
+                'severity', f.severity, 'kind', f.kind,
+                'casino_id', f.casino_id, 'player_id', f.player_id,
+                'current_balance', f.current_balance, 'computed_balance', f.computed_balance,
+                'drift', f.drift, 'drift_percentage', f.drift_percentage,
+                'ledger_entry_count', f.ledger_entry_count,
+                'last_ledger_update', rfc3339_time(f.last_ledger_update),
+                'run_id', f.run_id, 'detected_at', rfc3339_time(f.detected_at)
+            )
+        )
+    FROM (
+        SELECT * FROM drift_finding AS x
+        WHERE x.run_id = p_run.id
+        ORDER BY x.casino_id, x.player_id, x.kind
+    ) AS f;
+
+    SELECT json_build_object(
+        'critical', count(*) FILTER (WHERE f.severity = 'critical'),
+        'warning', count(*) FILTER (WHERE f.severity = 'warning'),
+        'info', count(*) FILTER (WHERE f.severity = 'info')
+    ) INTO v_severities
+    FROM drift_finding AS f WHERE f.run_id = p_run.id;
+    SELECT coalesce(json_agg(json_build_object(
+        'casino_id', n.casino_id, 'players_checked', n.players_checked,
+        'players_drifted', n.players_drifted
+    ) ORDER BY n.casino_id), '[]') INTO v_casinos
+    FROM drift_check_casino AS n WHERE n.run_id = p_run.id;
+
+    PERFORM write_audit(p_run.casino_id, 'drift', 'drift_check_completed', jsonb_build_object(
+        'run_id', p_run.id, 'trigger', p_run.trigger, 'verdict', p_run.verdict,
+        'players_checked', p_run.players_checked, 'entries_checked', p_run.entries_checked,
+        'players_drifted', p_run.players_drifted, 'largest_drift', p_run.largest_drift,
+        'severities', v_severities
+    ));
+    PERFORM publish_event(
+        p_alerts_topic, p_run.casino_id::text, p_source, p_run.id || ':completed',
+        'loyalty.drift-check.completed.v1', p_run.finished_at,
+        json_build_object(
+            'run_id', p_run.id, 'trigger', p_run.trigger, 'casino_id', p_run.casino_id,
+            'verdict', p_run.verdict,
+            'started_at', rfc3339_time(p_run.started_at),
+            'finished_at', rfc3339_time(p_run.finished_at),
+            'players_checked', p_run.players_checked, 'entries_checked', p_run.entries_checked,
+            'players_drifted', p_run.players_drifted, 'largest_drift', p_run.largest_drift,
+            'severities', v_severities, 'casinos', v_casinos
+        )
+    );
+END
+$$;
+
+
+--
 -- Name: require_caller(uuid[], text[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3251,6 +3850,18 @@ BEGIN
     LIMIT 1;
     RETURN v_entry;
 END
+$$;
+
+
+--
+-- Name: rfc3339_time(timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rfc3339_time(p_time timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT to_char(p_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
 
@@ -3863,6 +4474,28 @@ $$;
 
 
 --
+-- Name: settle_drift_findings(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.settle_drift_findings(p_casino_id uuid, p_player_id uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    v_settled bigint;
+BEGIN
+    PERFORM require_caller(ARRAY[p_casino_id], ARRAY['operator']);
+    UPDATE drift_finding AS f
+    SET reconciled_at = now()
+    WHERE f.casino_id = p_casino_id AND f.player_id = p_player_id AND f.reconciled_at IS NULL
+        AND f.kind IN ('balance', 'entry_count', 'cache_missing', 'cache_without_entries');
+    GET DIAGNOSTICS v_settled = ROW_COUNT;
+    RETURN v_settled;
+END
+$$;
+
+
+--
 -- Name: staff_casino(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -4296,6 +4929,54 @@ ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
 
 
 --
+-- Name: drift_check_casino; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.drift_check_casino (
+    casino_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    players_checked bigint NOT NULL,
+    players_drifted bigint,
+    closed_at timestamp with time zone,
+    CONSTRAINT drift_check_casino_closed_has_time CHECK (((players_drifted IS NULL) = (closed_at IS NULL)))
+);
+
+
+--
+-- Name: drift_finding; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.drift_finding (
+    casino_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    player_id uuid NOT NULL,
+    kind text NOT NULL,
+    current_balance bigint,
+    computed_balance bigint NOT NULL,
+    drift bigint NOT NULL,
+    drift_percentage numeric,
+    ledger_entry_count bigint NOT NULL,
+    last_ledger_update timestamp with time zone,
+    severity text,
+    detected_at timestamp with time zone DEFAULT now() NOT NULL,
+    reconciled_at timestamp with time zone,
+    CONSTRAINT drift_finding_kind_known CHECK ((kind = ANY (ARRAY['balance'::text, 'entry_count'::text, 'entries_missing'::text, 'chain_broken'::text, 'cache_missing'::text, 'cache_without_entries'::text]))),
+    CONSTRAINT drift_finding_severity_known CHECK ((severity = ANY (ARRAY['critical'::text, 'warning'::text, 'info'::text])))
+);
+
+
+--
+-- Name: drift_tick; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.drift_tick (
+    scheduled_for timestamp with time zone NOT NULL,
+    claimed_at timestamp with time zone DEFAULT now() NOT NULL,
+    claimed_by text NOT NULL
+);
+
+
+--
 -- Name: loyalty_policy_version; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -4304,6 +4985,34 @@ CREATE TABLE public.loyalty_policy_version (
     rounding text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT loyalty_policy_version_rounding_known CHECK ((rounding = 'half_away_from_zero'::text))
+);
+
+
+--
+-- Name: outbox_record; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbox_record (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    key bytea,
+    value bytea NOT NULL,
+    headers jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: outbox_record_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbox_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_record_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 
@@ -4443,6 +5152,38 @@ ALTER TABLE ONLY public.dead_letter
 
 
 --
+-- Name: drift_check_casino drift_check_casino_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.drift_check_casino
+    ADD CONSTRAINT drift_check_casino_pkey PRIMARY KEY (casino_id, run_id);
+
+
+--
+-- Name: drift_check_run drift_check_run_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.drift_check_run
+    ADD CONSTRAINT drift_check_run_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: drift_finding drift_finding_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.drift_finding
+    ADD CONSTRAINT drift_finding_pkey PRIMARY KEY (casino_id, run_id, player_id, kind);
+
+
+--
+-- Name: drift_tick drift_tick_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.drift_tick
+    ADD CONSTRAINT drift_tick_pkey PRIMARY KEY (scheduled_for);
+
+
+--
 -- Name: loyalty_ledger loyalty_ledger_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4456,6 +5197,14 @@ ALTER TABLE ONLY public.loyalty_ledger
 
 ALTER TABLE ONLY public.loyalty_policy_version
     ADD CONSTRAINT loyalty_policy_version_pkey PRIMARY KEY (policy_version);
+
+
+--
+-- Name: outbox_record outbox_record_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbox_record
+    ADD CONSTRAINT outbox_record_pkey PRIMARY KEY (id);
 
 
 --
@@ -4591,6 +5340,62 @@ CREATE INDEX dead_letter_quarantined ON public.dead_letter USING btree (topic, p
 --
 
 CREATE UNIQUE INDEX dead_letter_record_once ON public.dead_letter USING btree (topic, partition, "offset", record_hash);
+
+
+--
+-- Name: drift_check_casino_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_check_casino_newest ON public.drift_check_casino USING btree (casino_id, closed_at) WHERE (closed_at IS NOT NULL);
+
+
+--
+-- Name: drift_check_casino_of_run; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_check_casino_of_run ON public.drift_check_casino USING btree (run_id);
+
+
+--
+-- Name: drift_check_run_command_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX drift_check_run_command_once ON public.drift_check_run USING btree (trigger, casino_id) NULLS NOT DISTINCT WHERE ((request_id IS NULL) AND (finished_at IS NULL));
+
+
+--
+-- Name: drift_check_run_finished; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_check_run_finished ON public.drift_check_run USING btree (verdict, finished_at);
+
+
+--
+-- Name: drift_check_run_request_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX drift_check_run_request_once ON public.drift_check_run USING btree (request_source, request_id) WHERE (request_id IS NOT NULL);
+
+
+--
+-- Name: drift_check_run_unfinished; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_check_run_unfinished ON public.drift_check_run USING btree (advanced_at) WHERE (finished_at IS NULL);
+
+
+--
+-- Name: drift_finding_of_run; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_finding_of_run ON public.drift_finding USING btree (run_id);
+
+
+--
+-- Name: drift_finding_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX drift_finding_open ON public.drift_finding USING btree (casino_id, player_id) WHERE (reconciled_at IS NULL);
 
 
 --
@@ -4803,6 +5608,13 @@ CREATE POLICY audit_log_readonly_reads ON public.audit_log FOR SELECT TO loyalty
 
 CREATE POLICY audit_log_staff_adds ON public.audit_log FOR INSERT TO loyalty_staff, loyalty_postgrest WITH CHECK (((casino_id = ( SELECT public.staff_casino('reconcile'::text) AS staff_casino)) AND (actor_id = ( SELECT c.actor_id
    FROM public.staff_context() c(casino_id, actor_id, staff_role)))));
+
+
+--
+-- Name: audit_log audit_log_worker_adds; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_log_worker_adds ON public.audit_log FOR INSERT TO loyalty_worker WITH CHECK (((domain = 'drift'::text) AND (actor_id IS NULL) AND ((casino_id IS NULL) OR (casino_id = ANY (( SELECT public.service_scope() AS service_scope)::uuid[])))));
 
 
 --

@@ -15,4 +15,4 @@ $$;
 
 REVOKE ALL ON FUNCTION loyalty_request_hash(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION loyalty_request_hash(text, text[])
-TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

@@ -15,4 +15,4 @@ $$;
 
 REVOKE ALL ON FUNCTION promotion_hash(uuid, uuid, text, numeric, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION promotion_hash(uuid, uuid, text, numeric, bigint)
-TO loyalty_worker, loyalty_staff, loyalty_postgrest;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator, loyalty_readonly;

@@ -23,4 +23,4 @@ $$;
 
 REVOKE ALL ON FUNCTION write_audit(uuid, text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION write_audit(uuid, text, text, jsonb)
-TO loyalty_staff, loyalty_postgrest, loyalty_operator;
+TO loyalty_worker, loyalty_staff, loyalty_postgrest, loyalty_operator;

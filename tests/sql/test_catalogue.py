@@ -126,7 +126,12 @@ async def test_row_security_is_forced_on_every_table_with_a_casino(superuser: Co
         "consumer_halt",
         "consumer_progress",
         "dead_letter",
+        "drift_check_casino",
+        "drift_check_run",
+        "drift_finding",
+        "drift_tick",
         "loyalty_policy_version",
+        "outbox_record",
         "parked_event",
         "worker_lease",
     }
@@ -146,8 +151,14 @@ async def test_every_unique_index_of_a_casinos_table_leads_with_the_casino(
         " AND EXISTS (SELECT FROM pg_attribute AS x WHERE x.attrelid = i.indrelid"
         " AND x.attname = 'casino_id' AND NOT x.attisdropped)"
     )
-    # audits and letters that belong to no casino are kept as well; a parked row is a record
-    assert {name for (name,) in others} == {"audit_log", "dead_letter", "parked_event"}
+    # audits, letters and drift checks that belong to no casino are kept as well; a parked row is a
+    # record
+    assert {name for (name,) in others} == {
+        "audit_log",
+        "dead_letter",
+        "drift_check_run",
+        "parked_event",
+    }
 
 
 async def test_the_view_of_rules_and_the_columns_agree_on_the_defaults(
