@@ -29,7 +29,7 @@ _BREAKER = BreakerLimits(share=1.0, min_records=10_000, run=10_000)
 _SWEEP_SECONDS = 1.0
 
 
-class _Silent:
+class Silent:
     """Stands in for the reports of a group and of a partition: nobody looks at them here."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of theirs
@@ -100,12 +100,12 @@ class Worker:
         def build_task(
             tp: TopicPartition, consumer: AIOKafkaConsumer, consume: Consume
         ) -> partition.PartitionTask:
-            silent = cast("PartitionReport", _Silent())
+            silent = cast("PartitionReport", Silent())
             return partition.PartitionTask(tp, consumer, consume, context, silent)
 
         return supervisor.GroupSupervisor(
             build_task,
-            cast("GroupReport", _Silent()),
+            cast("GroupReport", Silent()),
             drain_timeout=8.0,
             leave_timeout=1.0,
             on_fatal=_must_not_die,

@@ -76,7 +76,7 @@ class GroupSupervisor(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     def _start_missing(self) -> None:
         if self._client is None:
             return
-        for tp in self._assigned:
+        for tp in sorted(self._assigned):
             held = self._tasks.get(tp)
             if held is not None and not held[1].done():
                 continue
@@ -87,23 +87,32 @@ class GroupSupervisor(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             self._tasks[tp] = (task, running)
 
     async def _drain_tasks(self) -> None:
+        """Return when no task is left, also when another caller drains the same ones.
+
+        A rebalance can come while a shutdown drains, and either can be cancelled: the batch in
+        flight must be committed before the partition is given up, or it would commit its older
+        offset after the next owner's.
+        """
         self._assigned = set()
-        tasks, self._tasks = self._tasks, {}
-        for task, _ in tasks.values():
+        held = dict(self._tasks)
+        running = [one for _, one in held.values()]
+        for task, _ in held.values():
             task.drain()
-        if not tasks:
+        if not running:
             return
-        done, late = await asyncio.wait(
-            [running for _, running in tasks.values()], timeout=self._drain_timeout
-        )
-        for running in late:
-            self._report.drain_timed_out(running.get_name())
-            running.cancel()
+        _, late = await asyncio.wait(running, timeout=self._drain_timeout)
+        for one in running:
+            if one in late and not one.cancelling():
+                self._report.drain_timed_out(one.get_name())
+                one.cancel()
         if late:
             await asyncio.wait(late, timeout=_TICK_SECONDS)
-        for running in done:
-            if not running.cancelled() and running.exception() is not None:
-                self._report.task_died(running.get_name(), _cause(running))
+        for tp, (task, one) in held.items():
+            if self._tasks.get(tp) != (task, one):
+                continue  # the other caller was faster
+            del self._tasks[tp]
+            if one.done() and (cause := _cause(one)) is not None:
+                self._report.task_died(one.get_name(), cause)
 
 
 def _is_beyond_help(consumer: AIOKafkaConsumer) -> bool:
