@@ -1,4 +1,4 @@
-"""Builds the consumer of an event topic from its parts: one group, one topic."""
+"""Builds a consumer from its parts: one group, one topic."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from loyalty_worker.consumers.inspector import LogInspector
 from loyalty_worker.consumers.lag import LagSampler
 from loyalty_worker.consumers.partition import PartitionContext, PartitionLimits, PartitionTask
 from loyalty_worker.consumers.partition_report import PartitionReport
-from loyalty_worker.consumers.position import PartitionPositions
+from loyalty_worker.consumers.position import PartitionPositions, Positions
 from loyalty_worker.consumers.subscriber import Consume
-from loyalty_worker.consumers.subscription import subscribe
+from loyalty_worker.consumers.subscription import Post, subscribe
 from loyalty_worker.consumers.supervisor import GroupSupervisor
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Decoder, Ledger
@@ -86,21 +86,37 @@ class Shared:
     states: dict[PartitionId, PartitionState] = field(default_factory=dict)
 
 
-class EventConsumer:
-    """A group's subscriber with everything around it."""
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How a group's records are handled; `drain_timeout` in seconds.
 
-    def __init__(self, consumption: Consumption, shared: Shared) -> None:
-        self.topic = consumption.topic
-        group, settings, metrics = consumption.group, shared.settings, shared.metrics
+    `positions` finds where a partition starts, `post` takes a batch of at most `max_records`.
+    `in_flight` bounds the batches at once.
+    """
+
+    decoder: Decoder
+    positions: Callable[[LogInspector], Positions]
+    post: Post
+    in_flight: asyncio.Semaphore
+    max_records: int
+    drain_timeout: float
+
+
+class GroupConsumer:
+    """A group's subscriber to one topic, with everything around it."""
+
+    def __init__(self, topic: str, group: str, handling: Handling, shared: Shared) -> None:
+        self.topic = topic
+        settings, metrics = shared.settings, shared.metrics
         self._inspector = LogInspector(
             lambda: inspector_client(settings), _INSPECTOR_TIMEOUT_SECONDS
         )
-        report = GroupReport(group, self.topic, shared.health, metrics, shared.states)
+        report = GroupReport(group, topic, shared.health, metrics, shared.states)
         self._lag = LagSampler(self._inspector, report, _LAG_INTERVAL_SECONDS)
         context = PartitionContext(
-            PartitionPositions(shared.ledger, self._inspector, group),
-            _partition_limits(settings),
-            shared.in_flight,
+            handling.positions(self._inspector),
+            _partition_limits(settings, handling.max_records),
+            handling.in_flight,
         )
 
         def build_task(
@@ -109,20 +125,19 @@ class EventConsumer:
             partition = PartitionReport(report, PartitionId(tp.topic, tp.partition))
             return PartitionTask(tp, consumer, consume, context, partition)
 
-        post = PostBatch(shared.ledger, group, _breaker_limits(settings))
         subscribe(
             shared.broker,
-            topic=self.topic,
+            topic=topic,
             group=group,
             loop=GroupSupervisor(
                 build_task,
                 report,
-                drain_timeout=settings.drain_timeout_seconds,
+                drain_timeout=handling.drain_timeout,
                 leave_timeout=settings.graceful_timeout_seconds - settings.drain_timeout_seconds,
                 on_fatal=shared.on_fatal,
             ),
-            decoder=consumption.decoder,
-            post=Isolate(post, consumption.on_unknown_error),
+            decoder=handling.decoder,
+            post=handling.post,
             observe_stage=lambda stage, seconds: metrics.batch_duration_seconds.observe(
                 seconds, stage=stage
             ),
@@ -137,9 +152,24 @@ class EventConsumer:
             await self._inspector.close()
 
 
-def _partition_limits(settings: Settings) -> PartitionLimits:
-    return PartitionLimits(
+def event_consumer(consumption: Consumption, shared: Shared) -> GroupConsumer:
+    """Return the consumer that posts a topic's events."""
+    settings, group = shared.settings, consumption.group
+    post = PostBatch(shared.ledger, group, _breaker_limits(settings))
+    handling = Handling(
+        decoder=consumption.decoder,
+        positions=lambda inspector: PartitionPositions(shared.ledger, inspector, group),
+        post=Isolate(post, consumption.on_unknown_error),
+        in_flight=shared.in_flight,
         max_records=settings.batch_max_records,
+        drain_timeout=settings.drain_timeout_seconds,
+    )
+    return GroupConsumer(consumption.topic, group, handling, shared)
+
+
+def _partition_limits(settings: Settings, max_records: int) -> PartitionLimits:
+    return PartitionLimits(
+        max_records=max_records,
         max_wait=settings.batch_max_wait_ms / 1000,
         idle_wait=_IDLE_WAIT_SECONDS,
         commit_timeout=_COMMIT_TIMEOUT_SECONDS,

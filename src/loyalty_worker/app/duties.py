@@ -17,22 +17,26 @@ _LEASE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What is done every `interval` seconds; at once again while `run` says that there is more."""
+    """What is done every `interval` seconds; at once again while `run` says that there is more.
+
+    One process at a time does it, unless it is `shared`.
+    """
 
     name: str
     interval: float
     run: Callable[[], Awaitable[bool]]
+    shared: bool = False
 
 
 async def do_duty(duty: Duty, leases: Leases, health: Health, metrics: Metrics) -> None:
-    """Do a duty until cancelled, while this process holds its lease; a fault never ends it."""
+    """Do a duty until cancelled; a fault never ends it."""
     key = f"duty {duty.name}"
     try:
         while True:
             health.beat(key)
             more = False
             try:
-                if await leases.take(duty.name, _LEASE_SECONDS):
+                if duty.shared or await leases.take(duty.name, _LEASE_SECONDS):
                     more = await duty.run()
             except Fault as fault:
                 metrics.retries.inc(reason=fault.reason)
@@ -55,8 +59,9 @@ async def do_duty(duty: Duty, leases: Leases, health: Health, metrics: Metrics) 
             if not more:
                 await asyncio.sleep(duty.interval)
     finally:
-        with contextlib.suppress(Fault):
-            await leases.drop(duty.name)
+        if not duty.shared:
+            with contextlib.suppress(Fault):
+                await leases.drop(duty.name)
 
 
 def _pause_after(duty: Duty) -> float:

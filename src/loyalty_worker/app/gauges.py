@@ -1,4 +1,4 @@
-"""Shows what the database says of halts, letters and parked events; every replica does."""
+"""Shows what the database says of halts, letters, parked events and drift; every replica does."""
 
 import asyncio
 from collections.abc import Collection
@@ -34,9 +34,16 @@ async def watch_stored_state(
 
 def _show(state: StoredState, metrics: Metrics) -> None:
     metrics.consumer_halted.replace(dict.fromkeys(state.halts, 1.0))
-    metrics.dead_letters_open.replace({(k,): v for k, v in state.dead_letters_open.items()})
-    metrics.parked_events.replace({(k,): v for k, v in state.parked_events.items()})
-    metrics.dead_letter_oldest_timestamp_seconds.set(state.oldest_letter)
+    for gauge in (metrics.dead_letters_open, metrics.parked_events, metrics.drift_players):
+        gauge.replace({(label,): value for label, value in state.by_label(gauge.name).items()})
+    for single in (
+        metrics.dead_letter_oldest_timestamp_seconds,
+        metrics.drift_points_abs,
+        metrics.drift_check_last_success_timestamp_seconds,
+        metrics.drift_check_duration_seconds,
+    ):
+        single.set(state.single(single.name))
+    metrics.drift_check_runs.replace(state.by_label("drift_check_runs_total"))
 
 
 def _hold(state: StoredState, topics: Collection[str], health: Health) -> None:

@@ -1,5 +1,6 @@
 """The parts of a worker; `loyalty run --only` picks some, so that each can be a deployment."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from loyalty_worker.app.consumer import Consumption
@@ -13,7 +14,9 @@ class Part(StrEnum):
     ACCRUAL = "accrual"
     PROMOTION = "promotion"
     SWEEPER = "sweeper"
+    DRIFT = "drift"
     RELAY = "relay"
+    SCHEDULER = "scheduler"
 
 
 def consumptions(settings: Settings) -> dict[Part, Consumption]:
@@ -39,6 +42,23 @@ def consumptions(settings: Settings) -> dict[Part, Consumption]:
 
 def letter_topics(settings: Settings) -> list[str]:
     """Return the topics that the copies of dead letters go to."""
-    return [
-        f"{topic}.dlq" for topic in (settings.topic_rating_slip_closed, settings.topic_promotion)
-    ]
+    inputs = (
+        settings.topic_rating_slip_closed,
+        settings.topic_promotion,
+        settings.topic_drift_check_requested,
+    )
+    return [f"{topic}.dlq" for topic in inputs]
+
+
+def needed_topics(settings: Settings, parts: Collection[Part]) -> list[str]:
+    """Return the topics that these parts read or write; they must be there at the start."""
+    topics = {one.topic for part, one in consumptions(settings).items() if part in parts}
+    if Part.DRIFT in parts or Part.SCHEDULER in parts:
+        topics.add(settings.topic_drift_check_requested)
+    if Part.RELAY in parts:
+        topics |= {
+            *letter_topics(settings),
+            settings.topic_drift_check_requested,
+            settings.topic_drift_alerts,
+        }
+    return sorted(topics)

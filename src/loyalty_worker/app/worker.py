@@ -11,12 +11,13 @@ from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
 from loyalty_worker.app.asyncapi import asyncapi_document
-from loyalty_worker.app.consumer import CLIENT_RETRY_MS, EventConsumer, Shared, inspector_client
+from loyalty_worker.app.consumer import CLIENT_RETRY_MS, Shared, event_consumer, inspector_client
 from loyalty_worker.app.database import database_url, pool_limits, watch_database
+from loyalty_worker.app.drift import alert_relay, drift_consumer, scheduler
 from loyalty_worker.app.duties import Duty, do_duty
 from loyalty_worker.app.gauges import watch_stored_state
 from loyalty_worker.app.keeping import lease_holder, relay, sweeper
-from loyalty_worker.app.parts import Part, consumptions, letter_topics
+from loyalty_worker.app.parts import Part, consumptions, needed_topics
 from loyalty_worker.app.signals import stop_on_signals
 from loyalty_worker.app.startup import check_database, check_topics, retrying
 from loyalty_worker.database.leases import PostgresLeases
@@ -59,7 +60,11 @@ class _Worker:
         self._migrations = read_migrations()
         self._health = Health(settings.stall_timeout_seconds)
         self._metrics = Metrics(
-            topics=[settings.topic_rating_slip_closed, settings.topic_promotion],
+            topics=[
+                settings.topic_rating_slip_closed,
+                settings.topic_promotion,
+                settings.topic_drift_check_requested,
+            ],
             dead_letter_reasons=[*DecodeReason, *LetterReason, *(one.name for one in Refusal)],
             fault_reasons=FAULT_REASONS,
         )
@@ -111,10 +116,12 @@ class _Worker:
                 asyncio.Semaphore(settings.max_batches_in_flight),
                 self._fail,
             )
-            consumers = [EventConsumer(one, shared) for one in self._consumptions]
-            document = asyncapi_document(
-                self._broker, {one.topic: one.contract for one in self._consumptions}
-            )
+            consumers = [event_consumer(one, shared) for one in self._consumptions]
+            contracts = {one.topic: one.contract for one in self._consumptions}
+            if Part.DRIFT in self._parts:
+                consumers.append(drift_consumer(self._pool, shared))
+                contracts[settings.topic_drift_check_requested] = "drift-check-requested"
+            document = asyncapi_document(self._broker, contracts)
             pages = HttpPages(
                 metrics=lambda: self._metrics.render(ready=self._health.ready().ok),
                 live=self._health.live,
@@ -151,23 +158,25 @@ class _Worker:
         """Give the loops of this process's duties; what they use is closed at the end."""
         settings = self._settings
         duties: list[Duty] = []
-        publisher = KafkaPublisher(kafka_client_options(settings))
+        publishers = [KafkaPublisher(kafka_client_options(settings)) for _ in range(2)]
+        holder = lease_holder()
         if Part.SWEEPER in self._parts:
             duties.append(sweeper(settings, self._pool, ledger, self._metrics))
         if Part.RELAY in self._parts:
-            duties.append(relay(settings, self._pool, publisher))
-        leases = PostgresLeases(
-            self._pool, settings.database_acquire_timeout_seconds, lease_holder()
-        )
+            # each its own: what holds up one outbox does not hold up the other
+            duties.append(relay(settings, self._pool, publishers[0]))
+            duties.append(alert_relay(settings, self._pool, publishers[1]))
+        if Part.SCHEDULER in self._parts:
+            duties.append(scheduler(settings, self._pool, holder))
+        leases = PostgresLeases(self._pool, settings.database_acquire_timeout_seconds, holder)
         try:
             yield [do_duty(duty, leases, self._health, self._metrics) for duty in duties]
         finally:
-            await publisher.close()
+            for publisher in publishers:
+                await publisher.close()
 
     async def _wait(self) -> None:
-        topics = [one.topic for one in self._consumptions]
-        if Part.RELAY in self._parts:
-            topics += letter_topics(self._settings)
+        topics = needed_topics(self._settings, self._parts)
         async for attempt in retrying(self._health, self._settings.retry_backoff_max_ms / 1000):
             with attempt:
                 await check_database(self._pool, self._migrations)

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from loyalty_worker.cli.about import config, version
+from loyalty_worker.cli.audit import audit
 from loyalty_worker.cli.casino import casino
 from loyalty_worker.cli.demo import demo
 from loyalty_worker.cli.dlq import dlq
+from loyalty_worker.cli.drift import drift
 from loyalty_worker.cli.exits import explain
 from loyalty_worker.cli.ledger import ledger
 from loyalty_worker.cli.migrate import migrate
@@ -36,7 +38,9 @@ app.add_typer(topics, name="topics")
 app.add_typer(dlq, name="dlq")
 app.add_typer(parked, name="parked")
 app.command("resume")(resume)
+app.add_typer(drift, name="drift")
 app.add_typer(ledger, name="ledger")
+app.add_typer(audit, name="audit")
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 app.add_typer(config, name="config")

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
+
 from loyalty_worker.cli.exits import UNAVAILABLE, CommandError
 from loyalty_worker.cli.options import worker_url
 from loyalty_worker.cli.output import say
@@ -27,7 +29,25 @@ class Posting:
 
 @asynccontextmanager
 async def posting(settings: Settings) -> AsyncIterator[Posting]:
-    """Open the worker's parts; a fault of the database ends the command with status 4."""
+    """Open the worker's parts."""
+    patience = settings.database_acquire_timeout_seconds
+    decoder = TopicDecoders(
+        {
+            settings.topic_rating_slip_closed: SlipDecoder(),
+            settings.topic_promotion: PromotionDecoder(),
+        }
+    )
+    async with command_pool(settings, worker_url(settings)) as pool:
+        yield Posting(
+            PostgresLedger(pool, patience, _ignore),
+            StoredRecords(pool, patience, _ignore),
+            decoder,
+        )
+
+
+@asynccontextmanager
+async def command_pool(settings: Settings, url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Open a command's pool; a fault of the database ends the command with status 4."""
     limits = PoolLimits(
         max_size=2,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
@@ -36,20 +56,9 @@ async def posting(settings: Settings) -> AsyncIterator[Posting]:
         idle_in_transaction_timeout_ms=settings.database_idle_in_transaction_timeout_ms,
         close_timeout_seconds=settings.database_connect_timeout_seconds,
     )
-    patience = settings.database_acquire_timeout_seconds
-    decoder = TopicDecoders(
-        {
-            settings.topic_rating_slip_closed: SlipDecoder(),
-            settings.topic_promotion: PromotionDecoder(),
-        }
-    )
     try:
-        async with open_pool(worker_url(settings), limits) as pool:
-            yield Posting(
-                PostgresLedger(pool, patience, _ignore),
-                StoredRecords(pool, patience, _ignore),
-                decoder,
-            )
+        async with open_pool(url, limits) as pool:
+            yield pool
     except Fault as fault:
         raise CommandError(
             UNAVAILABLE, f"PostgreSQL: {fault}; what was done stays done, run the command again"

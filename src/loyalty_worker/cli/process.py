@@ -26,7 +26,8 @@ def run(
         typer.Option(
             "--only",
             metavar="PART,…",
-            help="Run these parts alone: accrual, promotion, sweeper, relay; all if not given.",
+            help="Run these parts alone: accrual, promotion, sweeper, drift, relay, scheduler; "
+            "all if not given.",
         ),
     ] = None,
 ) -> None:

@@ -60,11 +60,14 @@ def create(
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
     """Return every topic the worker reads or writes, and how each is kept."""
-    inputs = (settings.topic_rating_slip_closed, settings.topic_promotion)
+    inputs = (
+        settings.topic_rating_slip_closed,
+        settings.topic_promotion,
+        settings.topic_drift_check_requested,
+    )
     return [
         *(TopicSpec(name, _INPUT) for name in inputs),
         *(TopicSpec(f"{name}.dlq", _RETENTION) for name in inputs),
-        TopicSpec(settings.topic_drift_check_requested, _INPUT),
         TopicSpec(settings.topic_drift_alerts, _RETENTION),
     ]
 

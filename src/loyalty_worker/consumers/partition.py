@@ -16,7 +16,7 @@ from loyalty_worker.application.batches import Batch, Faulted, Halted, Misplaced
 from loyalty_worker.consumers.offsets import PartitionOffsets
 from loyalty_worker.consumers.partition_fetch import PartitionFetcher
 from loyalty_worker.consumers.partition_report import PartitionReport
-from loyalty_worker.consumers.position import PartitionPositions
+from loyalty_worker.consumers.position import Positions
 from loyalty_worker.consumers.subscriber import Consume
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Fault, NeedsPersonError, TopicHaltedError
@@ -39,7 +39,7 @@ class PartitionLimits:
 class PartitionContext:
     """What the tasks of one group share; `in_flight` bounds their transactions at once."""
 
-    positions: PartitionPositions
+    positions: Positions
     limits: PartitionLimits
     in_flight: asyncio.Semaphore
 

@@ -15,6 +15,11 @@ from loyalty_worker.telemetry.logs import get_logger
 _log = get_logger(__name__)
 
 
+def partition_key(at: PartitionId) -> str:
+    """Return the name under which a partition's progress is watched."""
+    return f"partition {at}"
+
+
 class PartitionReport:
     """One partition's view, from its task's start to its end."""
 
@@ -24,7 +29,7 @@ class PartitionReport:
         self._metrics = group.metrics
         self._at = at
         self._where: dict[str, str | int] = {"topic": at.topic, "partition": at.partition}
-        self._key = f"partition {at}"
+        self._key = partition_key(at)
         self._halted_for: str | None = None
         self._set(PartitionState.STARTING, "finding its start")
 

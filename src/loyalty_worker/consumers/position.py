@@ -7,6 +7,7 @@ that was restored from a backup catches up from the topic by itself.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from loyalty_worker.consumers.inspector import Bounds, LogInspector
 from loyalty_worker.domain.records import PartitionId, Record
@@ -22,6 +23,24 @@ class Start:
 
     generation: int
     offset: int
+
+
+class Positions(Protocol):
+    """Where the partitions of one group start, and whether a position still holds."""
+
+    async def find_start(
+        self, at: PartitionId, committed: Callable[[], Awaitable[int | None]]
+    ) -> Start:
+        """Return where to read from. Raises `Fault` and `NeedsPersonError`."""
+        ...
+
+    async def holds(self, at: PartitionId, generation: int, position: int) -> bool:
+        """Say whether the log still is the one in which this position was reached."""
+        ...
+
+    def remember(self, at: PartitionId, generation: int, record: Record) -> None:
+        """Keep in mind a record of a batch that was posted."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,30 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
+_ACTOR = "SELECT set_config('app.actor_name', $1, true)"
 _SCOPE = "SELECT set_service_context(ARRAY(SELECT id FROM casino), $1)"
 
 
 class PostgresDriftChecks:
-    """The drift checks; their alerts go to `alerts_topic`, in the name of `source`."""
+    """The drift checks; their alerts go to `alerts_topic`, in the name of `source`.
+
+    `actor` is the person who asks, for the audit.
+    """
 
     def __init__(
-        self, pool: "Pool", acquire_timeout: float, *, alerts_topic: str, source: str
+        self,
+        pool: "Pool",
+        acquire_timeout: float,
+        *,
+        alerts_topic: str,
+        source: str,
+        actor: str | None = None,
     ) -> None:
         self._pool = pool
         self._acquire_timeout = acquire_timeout
         self._alerts_topic = alerts_topic
         self._source = source
+        self._actor = actor
 
     async def begin(self, request: DriftRequest) -> UUID:
         """Begin a run, or find that of the same request. Raises `CasinoUnknownError`, `Fault`."""
@@ -82,4 +93,6 @@ class PostgresDriftChecks:
                 connection.transaction(),
             ):
                 await connection.execute(_SCOPE, f"drift check, {correlation}")
+                if self._actor is not None:
+                    await connection.execute(_ACTOR, self._actor)
                 yield connection

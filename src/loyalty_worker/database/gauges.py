@@ -1,4 +1,4 @@
-"""What the database knows about halts, letters and parked events, as numbers to show."""
+"""What the database knows about halts, letters, parked events and drift, as numbers to show."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,15 +13,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """Open halts as (topic, reason), counts by reason, and the oldest open letter's time.
+    """Open halts as (topic, reason), and numbers by gauge and label.
 
-    The time is in seconds since 1970, 0 without an open letter.
+    Times are in seconds since 1970. A gauge without rows is missing.
     """
 
     halts: frozenset[tuple[str, str]] = frozenset()
-    dead_letters_open: dict[str, float] = field(default_factory=dict)
-    parked_events: dict[str, float] = field(default_factory=dict)
-    oldest_letter: float = 0.0
+    gauges: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def by_label(self, gauge: str) -> dict[str, float]:
+        """Return a gauge's values by its label."""
+        return self.gauges.get(gauge, {})
+
+    def single(self, gauge: str) -> float:
+        """Return the value of a gauge without a label; 0 where there is none."""
+        return self.by_label(gauge).get("", 0.0)
 
 
 async def read_stored_state(pool: "Pool", acquire_timeout: float) -> StoredState:
@@ -29,15 +35,8 @@ async def read_stored_state(pool: "Pool", acquire_timeout: float) -> StoredState
     with faults():
         async with pool.acquire(timeout=acquire_timeout) as connection:
             rows = await connection.fetch("SELECT * FROM operational_gauges()")
-    by_gauge: dict[str, list[asyncpg.Record]] = {}
+    halts = {(row["label"], row["reason"]) for row in rows if row["gauge"] == "consumer_halted"}
+    gauges: dict[str, dict[str, float]] = {}
     for row in rows:
-        by_gauge.setdefault(row["gauge"], []).append(row)
-    return StoredState(
-        frozenset((row["label"], row["reason"]) for row in by_gauge.get("consumer_halted", ())),
-        {row["label"]: row["value"] for row in by_gauge.get("dead_letters_open", ())},
-        {row["label"]: row["value"] for row in by_gauge.get("parked_events", ())},
-        max(
-            (row["value"] for row in by_gauge.get("dead_letter_oldest_timestamp_seconds", ())),
-            default=0.0,
-        ),
-    )
+        gauges.setdefault(row["gauge"], {})[row["label"]] = row["value"]
+    return StoredState(frozenset(halts), gauges)

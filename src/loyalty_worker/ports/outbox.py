@@ -12,14 +12,15 @@ class OutgoingRecord:
     """A record to publish; `id` is its row's.
 
     `lane` orders: records of one lane go to one partition of `topic`, in the order of their ids
-    (for a dead letter's copy it is the partition the original came from). `about` are further
+    (for a dead letter's copy it is the partition the original came from); where it is None, the
+    key says which partition, as it does for every producer. `about` are further
     headers, what is said of a copied record. Where the broker refuses the size, a copy that
     `may_omit_value` goes without its value, or with nothing but `about`, and says so.
     """
 
     id: int
     topic: str
-    lane: int
+    lane: int | None
     key: bytes | None
     value: bytes | None
     headers: Headers

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from loyalty_worker.domain.records import PartitionId, Record
@@ -45,16 +45,21 @@ async def record_at(options: Mapping[str, Any], at: PartitionId, offset: int) ->
         fetched = await consumer.getmany(tp, timeout_ms=_FETCH_MS, max_records=1)
     for record in fetched.get(tp, ()):
         if record.offset == offset:
-            return Record(
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                timestamp_ms=-1 if record.timestamp is None else record.timestamp,
-                key=record.key,
-                value=record.value,
-                headers=tuple(record.headers),
-            )
+            return record_of(record)
     return None
+
+
+def record_of(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
+    """Return aiokafka's record as ours, nothing decoded."""
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp_ms=-1 if raw.timestamp is None else raw.timestamp,
+        key=raw.key,
+        value=raw.value,
+        headers=tuple(raw.headers),
+    )
 
 
 @asynccontextmanager

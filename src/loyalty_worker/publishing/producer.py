@@ -129,7 +129,7 @@ async def _send(producer: AIOKafkaProducer, record: OutgoingRecord) -> None:
         record.topic,
         (record.value,),  # wrapped: aiokafka refuses a record whose key and value are both null
         record.key,
-        partition=partitions[record.lane % len(partitions)],
+        partition=None if record.lane is None else partitions[record.lane % len(partitions)],
         headers=[*record.headers, *record.about],
     )
 

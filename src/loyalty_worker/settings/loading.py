@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from loyalty_worker.settings.limits import limit_problems
 from loyalty_worker.settings.model import PREFIX, Settings
 from loyalty_worker.settings.problems import Problem, SettingsError
+from loyalty_worker.settings.schedule import schedule_problems
 from loyalty_worker.settings.transport import transport_problems
 
 FILE_SUFFIX = "_FILE"
@@ -26,7 +27,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         problems += [_problem(detail) for detail in error.errors(include_input=False)]
         raise SettingsError(problems) from None
-    problems += [*transport_problems(settings), *limit_problems(settings)]
+    problems += [
+        *transport_problems(settings),
+        *limit_problems(settings),
+        *schedule_problems(settings),
+    ]
     if problems:
         raise SettingsError(problems)
     return settings

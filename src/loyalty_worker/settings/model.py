@@ -162,6 +162,20 @@ class Settings(BaseSettings):
         "time during which its casino was disabled does not count",
     )
 
+    drift_schedule: str = Field(
+        default="0 3 * * *",
+        description="when all balances are checked against the ledger, as a cron expression",
+    )
+    drift_timezone: str = Field(
+        default="UTC", description="the time zone of that expression, an IANA name"
+    )
+    drift_check_load: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="the share of the time in which a check works; it pauses for the rest",
+    )
+
     position_check_seconds: float = Field(
         default=60.0,
         gt=0,
@@ -181,6 +195,11 @@ class Settings(BaseSettings):
         gt=0,
         description="without progress for so long /livez turns false; in place of a poll interval",
     )
+
+    @property
+    def drift_group(self) -> str:
+        """The consumer group of requests for a drift check."""
+        return f"{self.kafka_group_prefix}-drift"
 
     @property
     def consumer_groups(self) -> dict[str, str]:

@@ -4,13 +4,16 @@ So no input, however hostile, can add a series. A label declared with None takes
 the broker gives (a partition).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
 
 OTHER = "other"
+PREFIX = "loyalty_"
 
 Allowed: TypeAlias = Mapping[str, Collection[str] | None]
 
@@ -61,12 +64,13 @@ class ClosedCounter(_Closed[Counter]):
 
 
 class ClosedGauge(_Closed[Gauge]):
-    """A gauge."""
+    """A gauge; `name` is its own, without the prefix."""
 
     def __init__(
         self, registry: CollectorRegistry, name: str, meaning: str, allowed: Allowed | None = None
     ) -> None:
         allowed = allowed or {}
+        self.name = name.removeprefix(PREFIX)
         super().__init__(Gauge(name, meaning, list(allowed), registry=registry), allowed)
 
     def set(self, value: float, /, **labels: str | int) -> None:
@@ -87,6 +91,37 @@ class ClosedGauge(_Closed[Gauge]):
         values = self._values(labels)
         if self._children.pop(values, None) is not None:
             self._family.remove(*values)
+
+
+class StoredCounter(Collector):
+    """A counter whose values come from a store, so that it survives restarts; one label."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        name: str,
+        meaning: str,
+        label: str,
+        values: Sequence[str],
+    ) -> None:
+        self._name, self._meaning, self._label = name, meaning, label
+        self._counts = dict.fromkeys(values, 0.0)
+        registry.register(self)
+
+    def replace(self, counts: Mapping[str, float]) -> None:
+        """Show these counts; values that were not declared are added to `other`."""
+        shown = dict.fromkeys(self._counts, 0.0)
+        for given, count in counts.items():
+            known = given if given in shown else OTHER
+            shown[known] = shown.get(known, 0.0) + count
+        self._counts = shown
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Give the family to the registry."""
+        family = CounterMetricFamily(self._name, self._meaning, labels=[self._label])
+        for value, count in self._counts.items():
+            family.add_metric([value], count)
+        yield family
 
 
 class ClosedHistogram(_Closed[Histogram]):

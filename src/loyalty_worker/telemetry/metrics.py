@@ -6,7 +6,14 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector, generate_latest
 
-from loyalty_worker.telemetry.families import Allowed, ClosedCounter, ClosedGauge, ClosedHistogram
+from loyalty_worker.telemetry.families import (
+    PREFIX,
+    Allowed,
+    ClosedCounter,
+    ClosedGauge,
+    ClosedHistogram,
+    StoredCounter,
+)
 
 OUTCOMES = ("accrued", "duplicate", "skipped", "parked", "dead_lettered")
 SOURCES = ("live", "replay", "redrive", "release")
@@ -16,6 +23,8 @@ PAUSE_REASONS = ("starting", "backoff", "halted")
 POINT_REASONS = ("base_accrual", "promotion")
 HALT_REASONS = ("breaker", "unknown_error")
 PARKED_REASONS = ("awaiting_accrual", "accrual_disabled")
+SEVERITIES = ("critical", "warning", "info")
+DRIFT_RESULTS = ("clean", "drift", "abandoned")
 POOL_STATES = ("used", "idle")
 SQLSTATE_CLASSES = (
     *("08", "22", "23", "25", "28", "40", "42", "53", "54", "55", "57", "58", "LY", "XX"),
@@ -49,6 +58,7 @@ class Metrics:
         self._consumer(topics)
         self._work(topics, dead_letter_reasons, fault_reasons)
         self._stored(topics, dead_letter_reasons)
+        self._drift()
         self._database()
 
     def render(self, *, ready: bool) -> bytes:
@@ -152,6 +162,29 @@ class Metrics:
             "parked_events", "Events that wait", {"reason": PARKED_REASONS}
         )
 
+    def _drift(self) -> None:
+        """What the newest finished drift checks found; from the database as well."""
+        self.drift_players = self._gauge(
+            "drift_players",
+            "Players whose balance drifts, by the gravest finding",
+            {"severity": SEVERITIES},
+        )
+        self.drift_points_abs = self._gauge("drift_points_abs", "Sum of their drift, without sign")
+        self.drift_check_runs = StoredCounter(
+            self.registry,
+            f"{PREFIX}drift_check_runs",
+            "Finished drift checks",
+            "result",
+            DRIFT_RESULTS,
+        )
+        self.drift_check_last_success_timestamp_seconds = self._gauge(
+            "drift_check_last_success_timestamp_seconds",
+            "When the newest check was finished; 0 for none",
+        )
+        self.drift_check_duration_seconds = self._gauge(
+            "drift_check_duration_seconds", "How long the newest check took"
+        )
+
     def _database(self) -> None:
         self.db_pool_connections = self._gauge(
             "db_pool_connections", "Connections of the pool", {"state": POOL_STATES}
@@ -164,10 +197,10 @@ class Metrics:
         )
 
     def _counter(self, name: str, meaning: str, allowed: Allowed | None = None) -> ClosedCounter:
-        return ClosedCounter(self.registry, f"loyalty_{name}", meaning, allowed)
+        return ClosedCounter(self.registry, f"{PREFIX}{name}", meaning, allowed)
 
     def _gauge(self, name: str, meaning: str, allowed: Allowed | None = None) -> ClosedGauge:
-        return ClosedGauge(self.registry, f"loyalty_{name}", meaning, allowed)
+        return ClosedGauge(self.registry, f"{PREFIX}{name}", meaning, allowed)
 
     def _histogram(
         self,
@@ -176,4 +209,4 @@ class Metrics:
         buckets: tuple[float, ...],
         allowed: Allowed | None = None,
     ) -> ClosedHistogram:
-        return ClosedHistogram(self.registry, f"loyalty_{name}", meaning, buckets, allowed)
+        return ClosedHistogram(self.registry, f"{PREFIX}{name}", meaning, buckets, allowed)

@@ -1,0 +1,137 @@
+"""`loyalty audit coverage`: what the topics hold against what the database accounts for."""
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+
+from loyalty_worker.application.coverage import (
+    AuditCoverage,
+    PartitionCoverage,
+    UnaccountedRecord,
+)
+from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
+from loyalty_worker.cli.options import JsonOption, operator_url
+from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
+from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
+from loyalty_worker.database.accounts import record_accounts
+from loyalty_worker.domain.accounts import Account
+from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.publishing.topic_log import open_topic_log
+from loyalty_worker.settings import Settings, load_settings
+from loyalty_worker.settings.kafka import kafka_client_options
+
+audit = typer.Typer(
+    help="Holds the topics against what the database accounts for.", no_args_is_help=True
+)
+
+_COLUMNS = [
+    *("topic", "partition", "generation", "from", "to", "records"),
+    *("ledger", "skipped", "parked", "dead_letters", "unaccounted"),
+]
+_NAMED = ["topic", "partition", "offset", "event_id", "reason"]
+# A whole table may be gone: so many of its records are named, all are counted.
+_MOST_NAMED = 10_000
+_PROGRESS_SECONDS = 2.0
+
+
+@audit.command("coverage")
+def coverage(
+    *,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for processed records that nobody accounts for; from the log's start, reading only."""
+    settings = load_settings()
+    groups = settings.consumer_groups
+    if topic is not None:
+        if topic not in groups:
+            raise CommandError(USAGE, f"{topic} is no topic that is consumed: {', '.join(groups)}")
+        groups = {topic: groups[topic]}
+    named: list[UnaccountedRecord] = []
+    found = asyncio.run(_found(settings, groups, named))
+    _print(found, named, as_json=as_json)
+    if not all(one.is_whole for one in found):
+        raise typer.Exit(PROBLEM_FOUND)
+
+
+async def _found(
+    settings: Settings, groups: dict[str, str], named: list[UnaccountedRecord]
+) -> list[PartitionCoverage]:
+    said_at = time.monotonic()
+
+    def on_unaccounted(record: UnaccountedRecord) -> None:
+        if len(named) < _MOST_NAMED:
+            named.append(record)
+
+    def on_progress(at: PartitionId, passed: int, of: int) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= _PROGRESS_SECONDS:
+            said_at = time.monotonic()
+            say(f"{at}: {passed} of {of} offsets")
+
+    decoder = TopicDecoders(
+        {
+            settings.topic_rating_slip_closed: SlipDecoder(),
+            settings.topic_promotion: PromotionDecoder(),
+        }
+    )
+    async with (
+        record_accounts(operator_url(settings)) as accounts,
+        open_topic_log(kafka_client_options(settings)) as log,
+    ):
+        audited = AuditCoverage(accounts, log, decoder, on_unaccounted, on_progress)
+        found = []
+        async for partition in audited(groups):
+            say(f"{partition.at}: {partition.records} records looked at")
+            found.append(partition)
+    return found
+
+
+def _print(
+    found: list[PartitionCoverage], named: list[UnaccountedRecord], *, as_json: bool
+) -> None:
+    unaccounted = [_record_row(record) for record in named]
+    if as_json:
+        partitions = [
+            _row(one) | {"remarks": [as_row(remark) for remark in one.remarks]} for one in found
+        ]
+        print_json({"partitions": partitions, "unaccounted": unaccounted})
+        return
+    print_rows([_row(one) for one in found], _COLUMNS)
+    for one in found:
+        for remark in one.remarks:
+            print_line(f"{one.at}: {remark.text}")
+    if unaccounted:
+        print_line("")
+        print_rows(unaccounted, _NAMED)
+        more = sum(one.unaccounted for one in found) - len(unaccounted)
+        if more:
+            print_line(f"and {more} more")
+
+
+def _row(one: PartitionCoverage) -> dict[str, object]:
+    return {
+        "topic": one.at.topic,
+        "partition": one.at.partition,
+        "generation": one.generation,
+        "from": one.start,
+        "to": one.end,
+        "records": one.records,
+        "ledger": one.accounts[Account.LEDGER],
+        "skipped": one.accounts[Account.SKIPPED],
+        "parked": one.accounts[Account.PARKED],
+        "dead_letters": one.accounts[Account.DEAD_LETTER],
+        "unaccounted": one.unaccounted,
+    }
+
+
+def _record_row(record: UnaccountedRecord) -> dict[str, object]:
+    return {
+        "topic": record.at.topic,
+        "partition": record.at.partition,
+        "offset": record.offset,
+        "event_id": record.event_id,
+        "reason": record.reason,
+    }

@@ -1,0 +1,150 @@
+"""`loyalty drift check|request|list`; `reconcile` is a module of its own."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
+from loyalty_worker.cli.drift_reconcile import reconcile
+from loyalty_worker.cli.exits import PROBLEM_FOUND, REFUSED, UNAVAILABLE, USAGE, CommandError
+from loyalty_worker.cli.options import ActorOption, JsonOption, operator_url
+from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
+from loyalty_worker.cli.posting import command_pool
+from loyalty_worker.database.drift_checks import PostgresDriftChecks
+from loyalty_worker.database.operator import operator_reading
+from loyalty_worker.database.operator_drift import Finding, Run, list_findings, list_runs
+from loyalty_worker.domain.events import EventIdentity
+from loyalty_worker.ports import (
+    CasinoUnknownError,
+    DriftChunk,
+    DriftRequest,
+    DriftSummary,
+    Fault,
+    OutgoingRecord,
+)
+from loyalty_worker.publishing.drift_request import ALERT_SOURCE, HEADERS, KEY, drift_request
+from loyalty_worker.publishing.producer import KafkaPublisher
+from loyalty_worker.settings import Settings, load_settings
+from loyalty_worker.settings.kafka import kafka_client_options
+
+drift = typer.Typer(help="Cached balances against the ledger.", no_args_is_help=True)
+drift.command("reconcile")(reconcile)
+
+_REQUEST_SOURCE = "/loyalty-worker/command-line"
+_CasinoFilter = Annotated[
+    UUID | None, typer.Option("--casino", help="Only this casino; all without it.")
+]
+
+
+@drift.command("check")
+def check(
+    *,
+    casino: _CasinoFilter = None,
+    actor: ActorOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every balance now; exit 3 when one drifts.
+
+    What it finds is kept and published as the scheduled check's is. Interrupted, it goes on where
+    it stood when it is run again within the hour.
+    """
+    summary = asyncio.run(_check(load_settings(), casino, actor))
+    if as_json:
+        print_json(as_row(summary))
+    else:
+        print_line(
+            f"{summary.verdict}: {summary.players_drifted} of {summary.players_checked} players"
+            f" drift, by {summary.largest_drift} points at most (run {summary.run_id})"
+        )
+    if summary.verdict != "clean":
+        say("`loyalty drift list` shows them, `loyalty drift reconcile` mends a cached balance")
+        raise typer.Exit(PROBLEM_FOUND)
+
+
+async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSummary:
+    async with command_pool(settings, operator_url(settings)) as pool:
+        checks = PostgresDriftChecks(
+            pool,
+            settings.database_acquire_timeout_seconds,
+            alerts_topic=settings.topic_drift_alerts,
+            source=ALERT_SOURCE,
+            actor=actor,
+        )
+        run = CheckDrift(checks, ChunkLimits(load=settings.drift_check_load))
+        players = 0
+
+        def count(chunk: DriftChunk) -> None:
+            nonlocal players
+            players += chunk.players
+            if chunk.players:
+                say(f"{players} players checked")
+
+        request = DriftRequest("command", casino, requested_by=actor)
+        try:
+            return await run(request, count)
+        except CasinoUnknownError:
+            raise CommandError(
+                REFUSED, f"casino {casino} is not provisioned; `loyalty casino list` shows all"
+            ) from None
+
+
+@drift.command("request")
+def request(
+    *,
+    casino: _CasinoFilter = None,
+    actor: ActorOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the workers for a check, as the scheduler does; for a CronJob, and without a database."""
+    settings = load_settings()
+    identity = EventIdentity(_REQUEST_SOURCE, str(uuid4()))
+    value = drift_request(identity, datetime.now(UTC), casino, actor)
+    topic = settings.topic_drift_check_requested
+    asyncio.run(_publish(settings, OutgoingRecord(0, topic, None, KEY, value, HEADERS)))
+    if as_json:
+        print_json({"topic": topic, "source": identity.source, "id": identity.id})
+    else:
+        print_line(f"asked on {topic}: {identity.source} {identity.id}")
+
+
+async def _publish(settings: Settings, record: OutgoingRecord) -> None:
+    publisher = KafkaPublisher(kafka_client_options(settings))
+    try:
+        await publisher.publish([record])
+    except Fault as fault:
+        raise CommandError(
+            UNAVAILABLE,
+            f"nothing was asked: {fault}; check LOYALTY_KAFKA_BOOTSTRAP_SERVERS, and that "
+            f"`loyalty topics create` made {record.topic}",
+        ) from None
+    finally:
+        await publisher.close()
+
+
+@drift.command("list")
+def list_all(
+    *,
+    run: Annotated[UUID | None, typer.Option(help="What this run found, also if mended.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="The runs, newest first.")] = False,
+    casino: _CasinoFilter = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what the newest check of each casino found and nobody mended, largest drift first."""
+    if runs and (run is not None or casino is not None):
+        raise CommandError(USAGE, "--runs shows all runs: leave --run and --casino out")
+
+    async def read() -> list[Run] | list[Finding]:
+        async with operator_reading(operator_url(load_settings())) as opened:
+            if runs:
+                return await list_runs(opened, limit)
+            return await list_findings(opened, run_id=run, casino_id=casino, limit=limit)
+
+    rows = [as_row(one) for one in asyncio.run(read())]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, list(Run.__slots__ if runs else Finding.__slots__))

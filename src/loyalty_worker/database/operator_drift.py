@@ -1,0 +1,120 @@
+"""What an operator reads and mends of drift; one function for each thing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+# Of each casino the newest finished run that looked at it.
+_NEWEST_RUNS = (
+    "SELECT DISTINCT ON (c.casino_id) c.casino_id, c.run_id FROM drift_check_casino AS c"
+    " JOIN drift_check_run AS r ON r.id = c.run_id WHERE r.verdict IN ('clean', 'drift')"
+    " ORDER BY c.casino_id, r.finished_at DESC"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A drift check; `casino_id` None is all casinos, `verdict` None is unfinished."""
+
+    id: UUID
+    trigger: str
+    casino_id: UUID | None
+    requested_by: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    players_checked: int
+    players_drifted: int | None
+    largest_drift: int | None
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a run found of a player; points, and `drift` is cached less computed balance."""
+
+    casino_id: UUID
+    player_id: UUID
+    kind: str
+    severity: str | None
+    current_balance: int | None
+    computed_balance: int
+    drift: int
+    drift_percentage: Decimal | None
+    ledger_entry_count: int
+    last_ledger_update: datetime | None
+    run_id: UUID
+    detected_at: datetime
+    reconciled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A player's cached balance before and after; `drift_detected` where it was wrong."""
+
+    old_balance: int
+    new_balance: int
+    drift_detected: bool
+
+
+async def list_runs(opened: "Session", limit: int) -> list[Run]:
+    """Return drift checks, newest first."""
+    columns = ", ".join(Run.__slots__)
+    rows = await opened.fetch(
+        f"SELECT {columns} FROM drift_check_run"  # noqa: S608 - our column names
+        " ORDER BY started_at DESC, id LIMIT $1",
+        limit,
+    )
+    return [Run(**dict(row)) for row in rows]
+
+
+async def list_findings(
+    opened: "Session", *, run_id: UUID | None, casino_id: UUID | None, limit: int
+) -> list[Finding]:
+    """Return the findings of a run, largest drift first.
+
+    Without a run: those that stand, of each casino's newest finished run.
+    """
+    columns = ", ".join(f"f.{name}" for name in Finding.__slots__)
+    rows = await opened.fetch(
+        f"SELECT {columns} FROM drift_finding AS f"  # noqa: S608 - our column names
+        " WHERE ($2::uuid IS NULL OR f.casino_id = $2) AND (f.run_id = $1 OR $1 IS NULL"
+        " AND f.reconciled_at IS NULL"
+        f" AND (f.casino_id, f.run_id) IN (SELECT casino_id, run_id FROM ({_NEWEST_RUNS}) AS n))"
+        " ORDER BY abs(f.drift) DESC, f.casino_id, f.player_id, f.kind LIMIT $3",
+        run_id,
+        casino_id,
+        limit,
+    )
+    return [Finding(**dict(row)) for row in rows]
+
+
+async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, UUID]]:
+    """Return casino and player of a run's findings that were not reconciled yet."""
+    rows = await opened.fetch(
+        "SELECT DISTINCT casino_id, player_id FROM drift_finding"
+        " WHERE run_id = $1 AND reconciled_at IS NULL ORDER BY casino_id, player_id",
+        run_id,
+    )
+    return [(row["casino_id"], row["player_id"]) for row in rows]
+
+
+async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID, reason: str) -> Reconciled:
+    """Set a cached balance to what the entries say, audited; the findings it settles are closed."""
+    await opened.execute("SELECT set_config('app.reason', $1, true)", reason)
+    (row,) = await opened.fetch(
+        "SELECT old_balance, new_balance, drift_detected"
+        " FROM rpc_reconcile_loyalty_balance($1, $2)",
+        player_id,
+        casino_id,
+    )
+    await opened.execute("SELECT settle_drift_findings($1, $2)", casino_id, player_id)
+    return Reconciled(**dict(row))
