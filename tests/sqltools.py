@@ -79,3 +79,16 @@ async def mend_slips(database: DatabaseUrls) -> None:
     """End what `fail_slips` began."""
     async with connected(database.superuser) as connection:
         await connection.execute("DROP TRIGGER fail_slips ON rating_slip")
+
+
+async def lose(database: DatabaseUrls, what: str) -> int:
+    """Delete rows (`TABLE WHERE …`) that no login may touch; return how many there were.
+
+    What a damaged disk or an owner without scruples does: no trigger speaks.
+    """
+    table = what.partition(" ")[0]
+    async with connected(database.superuser) as connection, connection.transaction():
+        await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        done = await connection.execute(f"DELETE FROM {what}")  # noqa: S608 - the tests' own
+        await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+    return int(done.rpartition(" ")[2])
