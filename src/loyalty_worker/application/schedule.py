@@ -33,7 +33,7 @@ class Schedule:
 
     def newest_tick(self, now: datetime) -> datetime | None:
         """Return the last tick that is not after `now` (aware), in UTC; None if there is none."""
-        before = now.astimezone(self._zone) + _SHORTEST
+        before = now.astimezone(self._zone).replace(microsecond=0) + _SHORTEST
         tick: datetime | None = next(CronSim(self._expression, before, reverse=True), None)
         return None if tick is None else tick.astimezone(UTC)
 
