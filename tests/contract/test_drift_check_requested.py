@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from loyalty_worker.domain.events import (
     EventIdentity,
     Undecodable,
 )
+from loyalty_worker.publishing.drift_request import SCHEDULE_SOURCE, drift_request
 from loyalty_worker.resources import resource_folder
 
 EXAMPLES = resource_folder("schemas") / "drift-check-requested" / "examples"
@@ -92,9 +94,17 @@ def test_every_member_of_the_schema_is_read() -> None:
     assert members == set(DriftCheckRequested.__slots__) - {"identity"}
 
 
-def test_an_empty_request_asks_for_every_casino(decoder: DriftRequestDecoder) -> None:
-    path = EXAMPLES / "ok-tick-of-the-schedule.json"
+def test_an_empty_object_asks_for_every_casino(decoder: DriftRequestDecoder) -> None:
+    path = EXAMPLES / "ok-empty-object.json"
     decoded = decoder(structured(path.read_bytes()))
     assert json.loads(path.read_bytes())["data"] == {}
     assert isinstance(decoded, DriftCheckRequested)
     assert decoded.casino_id is None
+
+
+def test_the_scheduler_writes_its_example() -> None:
+    due = datetime(2026, 3, 15, 3, tzinfo=UTC)
+    identity = EventIdentity(SCHEDULE_SOURCE, f"drift-check:{due.isoformat()}")
+    written = drift_request(identity, due, None, "scheduler")
+    example = json.loads((EXAMPLES / "ok-tick-of-the-schedule.json").read_bytes())
+    assert json.loads(written) == example
