@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
 
 from slips import Message
@@ -46,6 +46,16 @@ async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
         partitions = sorted(consumer.partitions_for_topic(topic) or ())
         ends = await consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
     return {tp.partition: offset for tp, offset in ends.items()}
+
+
+async def delete_records(kafka: str, topic: str, before: int) -> None:
+    """Let the log of a topic's first partition begin at `before`, as when records expire."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await client.start()
+    try:
+        await client.delete_records({TopicPartition(topic, 0): RecordsToDelete(before)})
+    finally:
+        await client.close()
 
 
 async def committed_offsets(kafka: str, group: str, topic: str) -> dict[int, int]:
