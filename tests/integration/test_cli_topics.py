@@ -64,7 +64,7 @@ async def test_without_yes_the_plan_is_shown_and_nothing_is_made(
     assert settings["TOPIC_PROMOTION"] not in existing
 
 
-async def test_all_six_topics_are_made_and_a_second_time_nothing_is_left_to_do(
+async def test_all_topics_are_made_and_a_second_time_nothing_is_left_to_do(
     settings: dict[str, str],
 ) -> None:
     first = await loyalty("topics", "create", "--partitions", "3", "--yes", "--json", **settings)
@@ -72,12 +72,14 @@ async def test_all_six_topics_are_made_and_a_second_time_nothing_is_left_to_do(
 
     assert first.returncode == 0, first.stderr
     slips, promotion = settings["TOPIC_RATING_SLIP_CLOSED"], settings["TOPIC_PROMOTION"]
+    requests = settings["TOPIC_DRIFT_CHECK_REQUESTED"]
     assert [row["topic"] for row in json.loads(first.stdout)] == [
         slips,
         promotion,
+        requests,
         f"{slips}.dlq",
         f"{promotion}.dlq",
-        settings["TOPIC_DRIFT_CHECK_REQUESTED"],
+        f"{requests}.dlq",
         settings["TOPIC_DRIFT_ALERTS"],
     ]
     assert {(row["status"], row["partitions"]) for row in json.loads(first.stdout)} == {

@@ -14,6 +14,8 @@ from loyalty_worker.cli.exits import UNAVAILABLE, USAGE, CommandError
 from loyalty_worker.cli.output import say
 from loyalty_worker.settings import Settings
 
+_LONGEST_NAME = 200
+
 
 def system_user() -> str:
     """Return the name of the account that runs this, or its number where it has none."""
@@ -39,15 +41,31 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
+def _actor(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise typer.BadParameter(f"a name of 1 to {_LONGEST_NAME} printable characters")
+    return text.strip()
+
+
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 YesOption: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Do it; without this the plan is shown and nothing is done.")
 ]
 ActorOption: TypeAlias = Annotated[
-    str, typer.Option("--actor", default_factory=system_user, help="Who acts, for the audit.")
+    str,
+    typer.Option(
+        "--actor",
+        default_factory=system_user,
+        parser=_actor,
+        metavar="NAME",
+        help="Who acts, for the audit.",
+    ),
 ]
 CasinoArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The casino's id.")]
 CasinoOption: TypeAlias = Annotated[UUID, typer.Option("--casino", help="The casino's id.")]
+CasinoFilter: TypeAlias = Annotated[
+    UUID | None, typer.Option("--casino", help="Only this casino; all without it.")
+]
 ReasonOption: TypeAlias = Annotated[
     str,
     typer.Option("--reason", parser=_reason, metavar="TEXT", help="Why, in words; it is audited."),
