@@ -30,7 +30,6 @@ _COLUMNS = [
     *("topic", "partition", "generation", "from", "to", "records"),
     *("ledger", "skipped", "parked", "dead_letters", "unaccounted"),
 ]
-_NAMED = ["topic", "partition", "offset", "event_id", "reason"]
 # A whole table may be gone: so many of its records are named, all are counted.
 _MOST_NAMED = 10_000
 _PROGRESS_SECONDS = 2.0
@@ -92,23 +91,24 @@ async def _found(
 def _print(
     found: list[PartitionCoverage], named: list[UnaccountedRecord], *, as_json: bool
 ) -> None:
-    unaccounted = [_record_row(record) for record in named]
     if as_json:
         partitions = [
             _row(one) | {"remarks": [as_row(remark) for remark in one.remarks]} for one in found
         ]
-        print_json({"partitions": partitions, "unaccounted": unaccounted})
+        records = [_record_row(record) for record in named]
+        print_json({"partitions": partitions, "unaccounted": records})
         return
     print_rows([_row(one) for one in found], _COLUMNS)
     for one in found:
         for remark in one.remarks:
             print_line(f"{one.at}: {remark.text}")
-    if unaccounted:
-        print_line("")
-        print_rows(unaccounted, _NAMED)
-        more = sum(one.unaccounted for one in found) - len(unaccounted)
-        if more:
-            print_line(f"and {more} more")
+    for record in named:
+        print_line(
+            f"{record.at}, offset {record.offset}, event {record.event_id or '-'}: {record.reason}"
+        )
+    more = sum(one.unaccounted for one in found) - len(named)
+    if more:
+        print_line(f"and {more} more")
 
 
 def _row(one: PartitionCoverage) -> dict[str, object]:
