@@ -591,32 +591,32 @@ BEGIN
             casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
             drift_percentage, ledger_entry_count, last_ledger_update
         )
-        SELECT c.casino_id, p_run_id, c.player_id, k.kind, c.current_balance, c.computed_balance,
-            c.drift, round(c.drift::numeric * 100 / nullif(abs(c.computed_balance), 0), 4),
-            c.entries, newest_entry_time(c.casino_id, c.player_id)
+        SELECT c.casino_id, p_run_id, s.player_id, k.kind, k.current_balance, k.computed_balance,
+            k.drift, round(k.drift::numeric * 100 / nullif(abs(k.computed_balance), 0), 4),
+            k.ledger_entry_count, k.last_ledger_update
         FROM compared AS c
-        CROSS JOIN LATERAL drift_kinds(
-            c.cached, c.entry_count, c.drift, c.entries, c.newest_no, c.chain_broken
-        ) AS k (kind)
-        WHERE NOT c.sound
+        CROSS JOIN LATERAL unnest(c.suspects) AS s (player_id)
+        CROSS JOIN LATERAL drift_kinds(c.casino_id, s.player_id) AS k
         RETURNING 1
     ), counted AS (
         INSERT INTO drift_check_casino AS n (casino_id, run_id, players_checked)
-        SELECT c.casino_id, p_run_id, count(*) FROM compared AS c GROUP BY c.casino_id
+        SELECT c.casino_id, p_run_id, c.players FROM compared AS c
         ON CONFLICT (casino_id, run_id) DO UPDATE
         SET players_checked = n.players_checked + excluded.players_checked
     ), total AS (
-        SELECT count(*) AS players, coalesce(sum(c.entries), 0)::bigint AS entries FROM compared AS c
-    ), newest AS (
-        SELECT c.casino_id, c.player_id
+        SELECT coalesce(sum(c.players), 0)::bigint AS players,
+            coalesce(sum(c.entries), 0)::bigint AS entries
         FROM compared AS c
-        ORDER BY c.casino_id DESC, c.player_id DESC
+    ), newest AS (
+        SELECT c.casino_id, c.last_player_id
+        FROM compared AS c
+        ORDER BY c.casino_id DESC
         LIMIT 1
     )
     UPDATE drift_check_run AS r
     SET walked = t.players = 0,
         after_casino_id = coalesce(n.casino_id, r.after_casino_id),
-        after_player_id = coalesce(n.player_id, r.after_player_id),
+        after_player_id = coalesce(n.last_player_id, r.after_player_id),
         players_checked = r.players_checked + t.players,
         entries_checked = r.entries_checked + t.entries,
         advanced_at = now()
@@ -1127,14 +1127,13 @@ CREATE FUNCTION public.check_loyalty_balance_drift(p_casino_id uuid DEFAULT NULL
 BEGIN
     PERFORM require_drift_scope(p_casino_id);
     RETURN QUERY
-    SELECT d.casino_id, d.player_id, d.current_balance, d.computed_balance, d.drift, d.entries,
-        newest_entry_time(d.casino_id, d.player_id), k.kind
+    SELECT d.casino_id, s.player_id, k.current_balance, k.computed_balance, k.drift,
+        k.ledger_entry_count, k.last_ledger_update, k.kind
     FROM compare_balances(NULL, NULL, p_casino_id, NULL, NULL) AS d
-    CROSS JOIN LATERAL drift_kinds(
-        d.cached, d.entry_count, d.drift, d.entries, d.newest_no, d.chain_broken
-    ) AS k (kind)
-    WHERE NOT d.sound AND (k.kind <> 'balance' OR abs(d.drift) > p_drift_threshold)
-    ORDER BY abs(d.drift) DESC, d.casino_id, d.player_id, k.kind;
+    CROSS JOIN LATERAL unnest(d.suspects) AS s (player_id)
+    CROSS JOIN LATERAL drift_kinds(d.casino_id, s.player_id) AS k
+    WHERE k.kind <> 'balance' OR abs(k.drift) > p_drift_threshold
+    ORDER BY abs(k.drift) DESC, d.casino_id, s.player_id, k.kind;
 END
 $$;
 
@@ -1362,7 +1361,7 @@ $$;
 -- Name: compare_balances(uuid, uuid, uuid, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_id uuid, p_casino_id uuid, p_max_players bigint, p_max_entries bigint) RETURNS TABLE(casino_id uuid, player_id uuid, cached boolean, current_balance bigint, entry_count bigint, computed_balance bigint, drift bigint, entries bigint, newest_no bigint, chain_broken boolean, sound boolean)
+CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_id uuid, p_casino_id uuid, p_max_players bigint, p_max_entries bigint) RETURNS TABLE(casino_id uuid, players bigint, entries bigint, last_player_id uuid, suspects uuid[])
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -1370,80 +1369,89 @@ CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_i
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_custom_plan'
     AS $$
+DECLARE
+    v_after uuid;
+    v_players bigint := p_max_players;
+    v_entries bigint := p_max_entries;
+    v_taken uuid[];
+    v_cut boolean;
 BEGIN
-    RETURN QUERY
-    WITH ledger AS (
-        SELECT e.casino_id, e.player_id,
-            sum(e.points_delta)::bigint AS balance,
-            count(*) AS entries,
-            max(e.entry_no) AS newest_no,
-            bool_or(
-                e.entry_no = coalesce(e.previous_no, 0) + 1
-                AND e.balance_after <> coalesce(e.previous_balance, 0) + e.points_delta
-            ) AS chain_broken
+    -- one casino at a time: only then do index scans begin at the player, and not at the casino
+    FOR casino_id IN
+        SELECT c.id FROM casino AS c
+        WHERE (p_casino_id IS NULL OR c.id = p_casino_id)
+            AND (p_after_casino_id IS NULL OR c.id >= p_after_casino_id)
+        ORDER BY c.id
+    LOOP
+        v_after := CASE WHEN casino_id = p_after_casino_id THEN p_after_player_id END;
+        SELECT array_agg(d.player_id ORDER BY d.player_id) FILTER (WHERE d.taken),
+            coalesce(sum(d.entries) FILTER (WHERE d.taken), 0),
+            coalesce(array_agg(d.player_id) FILTER (WHERE d.taken AND NOT d.sound), '{}'),
+            coalesce(bool_or(NOT d.taken), false)
+        INTO v_taken, entries, suspects, v_cut
         FROM (
-            SELECT l.*,
-                lag(l.entry_no) OVER chain AS previous_no,
-                lag(l.balance_after) OVER chain AS previous_balance
+            SELECT m.player_id, m.entries, m.sound,
+                v_entries IS NULL OR v_entries >= sum(m.entries) OVER (
+                    ORDER BY m.player_id ROWS UNBOUNDED PRECEDING
+                ) AS taken
             FROM (
-                SELECT x.casino_id, x.player_id, x.entry_no, x.points_delta, x.balance_after
-                FROM loyalty_ledger AS x
-                WHERE (p_casino_id IS NULL OR x.casino_id = p_casino_id)
-                    AND (
-                        p_after_casino_id IS NULL
-                        OR (x.casino_id, x.player_id) > (p_after_casino_id, p_after_player_id)
-                    )
-                ORDER BY x.casino_id, x.player_id, x.entry_no
-                -- one more, so that a player whose entries are cut off makes the sum exceed
-                LIMIT p_max_entries + 1
-            ) AS l
-            WINDOW chain AS (PARTITION BY l.casino_id, l.player_id ORDER BY l.entry_no)
-        ) AS e
-        GROUP BY e.casino_id, e.player_id
-        ORDER BY e.casino_id, e.player_id
-        LIMIT p_max_players
-    ), cache AS (
-        SELECT b.casino_id, b.player_id, b.current_balance, b.entry_count
-        FROM player_loyalty AS b
-        WHERE (p_casino_id IS NULL OR b.casino_id = p_casino_id)
-            AND (
-                p_after_casino_id IS NULL
-                OR (b.casino_id, b.player_id) > (p_after_casino_id, p_after_player_id)
-            )
-        ORDER BY b.casino_id, b.player_id
-        LIMIT p_max_players
-    ), compared AS (
-        SELECT coalesce(c.casino_id, l.casino_id) AS casino_id,
-            coalesce(c.player_id, l.player_id) AS player_id,
-            c.player_id IS NOT NULL AS cached,
-            c.current_balance, c.entry_count,
-            coalesce(l.balance, 0) AS balance,
-            coalesce(l.entries, 0) AS entries,
-            coalesce(l.newest_no, 0) AS newest_no,
-            coalesce(l.chain_broken, false) AS chain_broken
-        FROM cache AS c
-        FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
-        ORDER BY 1, 2
-        LIMIT p_max_players
-    )
-    SELECT d.casino_id, d.player_id, d.cached, d.current_balance, d.entry_count, d.balance,
-        least(greatest(coalesce(d.current_balance, 0)::numeric - d.balance, -9e18), 9e18)::bigint,
-        d.entries, d.newest_no, d.chain_broken,
-        d.cached AND d.current_balance = d.balance AND d.entry_count = d.entries
-        AND d.newest_no = d.entries AND NOT d.chain_broken
-    FROM (
-        SELECT c.*, sum(c.entries) OVER (ORDER BY c.casino_id, c.player_id) AS running
-        FROM compared AS c
-    ) AS d
-    WHERE p_max_entries IS NULL OR d.running <= p_max_entries;
-
-    -- the next player alone has more entries, or there is none
-    IF NOT FOUND AND p_max_entries IS NOT NULL THEN
-        RETURN QUERY
-        SELECT * FROM compare_balances(
-            p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
-        );
-    END IF;
+                SELECT coalesce(c.player_id, l.player_id) AS player_id,
+                    coalesce(l.entries, 0) AS entries,
+                    CASE
+                        WHEN c.player_id IS NULL THEN false
+                        WHEN l.player_id IS NULL THEN c.current_balance = 0 AND c.entry_count = 0
+                        ELSE c.entry_count = l.entries
+                            AND hashint8extended(c.entry_count, c.current_balance)
+                            = hashint8extended(0, 0) # l.chain
+                    END AS sound
+                FROM (
+                    SELECT b.player_id, b.current_balance, b.entry_count
+                    FROM player_loyalty AS b
+                    WHERE b.casino_id = compare_balances.casino_id
+                        AND (v_after IS NULL OR b.player_id > v_after)
+                    ORDER BY b.player_id
+                    LIMIT v_players
+                ) AS c
+                FULL JOIN (
+                    SELECT e.player_id,
+                        count(*) AS entries,
+                        bit_xor(
+                            hashint8extended(e.entry_no, e.balance_after)
+                            # hashint8extended(e.entry_no - 1, e.balance_after - e.points_delta)
+                        ) AS chain
+                    FROM (
+                        SELECT x.player_id, x.entry_no, x.points_delta, x.balance_after
+                        FROM loyalty_ledger AS x
+                        WHERE x.casino_id = compare_balances.casino_id
+                            AND (v_after IS NULL OR x.player_id > v_after)
+                        ORDER BY x.player_id, x.entry_no
+                        -- one more: a player who was cut off by this is beyond the limit
+                        LIMIT v_entries + 1
+                    ) AS e
+                    GROUP BY e.player_id
+                    ORDER BY e.player_id
+                    LIMIT v_players
+                ) AS l ON l.player_id = c.player_id
+                ORDER BY 1
+                LIMIT v_players
+            ) AS m
+        ) AS d;
+        players := coalesce(cardinality(v_taken), 0);
+        last_player_id := v_taken[players];
+        IF players > 0 THEN
+            RETURN NEXT;
+        ELSIF v_cut AND v_entries = p_max_entries AND v_players IS NOT DISTINCT FROM p_max_players
+        THEN
+            -- the next player alone has more entries
+            RETURN QUERY
+            SELECT * FROM compare_balances(
+                p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
+            );
+        END IF;
+        v_players := v_players - players;
+        v_entries := v_entries - entries;
+        EXIT WHEN v_cut OR v_players = 0;
+    END LOOP;
 END
 $$;
 
@@ -1493,25 +1501,51 @@ $$;
 
 
 --
--- Name: drift_kinds(boolean, bigint, bigint, bigint, bigint, boolean); Type: FUNCTION; Schema: public; Owner: -
+-- Name: drift_kinds(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.drift_kinds(p_cached boolean, p_entry_count bigint, p_drift bigint, p_entries bigint, p_newest_no bigint, p_chain_broken boolean) RETURNS SETOF text
-    LANGUAGE sql IMMUTABLE
+CREATE FUNCTION public.drift_kinds(p_casino_id uuid, p_player_id uuid) RETURNS TABLE(kind text, current_balance bigint, computed_balance bigint, drift bigint, ledger_entry_count bigint, last_ledger_update timestamp with time zone)
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
-    SELECT k.kind
+BEGIN
+    RETURN QUERY
+    SELECT k.kind, c.current_balance, e.balance,
+        least(greatest(coalesce(c.current_balance, 0)::numeric - e.balance, -9e18), 9e18)::bigint,
+        e.number, e.last_update
     FROM (
+        SELECT coalesce(sum(n.points_delta), 0)::bigint AS balance,
+            count(*) AS number,
+            max(n.entry_no) AS newest_no,
+            max(n.created_at) AS last_update,
+            bool_or(
+                n.entry_no = n.previous_no + 1
+                AND n.balance_after <> n.previous_balance + n.points_delta
+            ) AS chain_broken
+        FROM (
+            SELECT l.entry_no, l.points_delta, l.balance_after, l.created_at,
+                lag(l.entry_no, 1, 0::bigint) OVER chain AS previous_no,
+                lag(l.balance_after, 1, 0::bigint) OVER chain AS previous_balance
+            FROM loyalty_ledger AS l
+            WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
+            WINDOW chain AS (ORDER BY l.entry_no)
+        ) AS n
+    ) AS e
+    LEFT JOIN player_loyalty AS c ON c.casino_id = p_casino_id AND c.player_id = p_player_id
+    CROSS JOIN LATERAL (
         VALUES
-        ('balance', p_cached AND p_entries > 0 AND p_drift <> 0),
-        ('entry_count', p_cached AND p_entries > 0 AND p_entry_count <> p_entries),
-        ('entries_missing', p_newest_no <> p_entries),
-        ('chain_broken', p_chain_broken),
-        ('cache_missing', NOT p_cached),
-        ('cache_without_entries', p_cached AND p_entries = 0
-            AND (p_drift <> 0 OR p_entry_count <> 0))
+        ('balance', e.number > 0 AND c.current_balance <> e.balance),
+        ('entry_count', e.number > 0 AND c.entry_count <> e.number),
+        ('entries_missing', e.newest_no <> e.number),
+        ('chain_broken', e.chain_broken),
+        ('cache_missing', e.number > 0 AND c.player_id IS NULL),
+        ('cache_without_entries', e.number = 0
+            AND (c.current_balance <> 0 OR c.entry_count <> 0))
     ) AS k (kind, found)
-    WHERE k.found
+    WHERE k.found;
+END
 $$;
 
 
@@ -2589,25 +2623,6 @@ $$;
 
 
 --
--- Name: newest_entry_time(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.newest_entry_time(p_casino_id uuid, p_player_id uuid) RETURNS timestamp with time zone
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    AS $$
-BEGIN
-    RETURN (
-        SELECT max(l.created_at)
-        FROM loyalty_ledger AS l
-        WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
-    );
-END
-$$;
-
-
---
 -- Name: open_consumer_progress(text, text, integer, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2707,7 +2722,58 @@ BEGIN
     UNION ALL
     SELECT DISTINCT 'consumer_halted', h.topic, h.reason, 1::double precision
     FROM consumer_halt AS h
-    WHERE h.ended_at IS NULL;
+    WHERE h.ended_at IS NULL
+    UNION ALL
+    SELECT 'drift_check_runs_total', r.verdict, NULL, count(*)::double precision
+    FROM drift_check_run AS r
+    WHERE r.verdict IS NOT NULL
+    GROUP BY r.verdict;
+
+    RETURN QUERY
+    SELECT g.gauge, '', NULL::text, g.value
+    FROM (
+        SELECT r.started_at, r.finished_at
+        FROM drift_check_run AS r
+        WHERE r.verdict IN ('clean', 'drift')
+        ORDER BY r.finished_at DESC
+        LIMIT 1
+    ) AS n
+    CROSS JOIN LATERAL (
+        VALUES
+        (
+            'drift_check_last_success_timestamp_seconds',
+            extract(epoch FROM n.finished_at)::double precision
+        ),
+        (
+            'drift_check_duration_seconds',
+            extract(epoch FROM n.finished_at - n.started_at)::double precision
+        )
+    ) AS g (gauge, value);
+
+    RETURN QUERY
+    WITH drifted AS (
+        SELECT min(array_position(ARRAY['critical', 'warning', 'info'], f.severity)) AS gravest,
+            max(abs(f.drift)) AS points
+        FROM casino AS c
+        CROSS JOIN LATERAL (
+            SELECT x.run_id
+            FROM drift_check_casino AS x
+            WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
+            ORDER BY x.closed_at DESC
+            LIMIT 1
+        ) AS n
+        JOIN drift_finding AS f ON f.casino_id = c.id AND f.run_id = n.run_id
+        WHERE f.reconciled_at IS NULL
+        GROUP BY f.casino_id, f.player_id
+    )
+    SELECT 'drift_players', (ARRAY['critical', 'warning', 'info'])[d.gravest], NULL::text,
+        count(*)::double precision
+    FROM drifted AS d
+    GROUP BY d.gravest
+    UNION ALL
+    SELECT 'drift_points_abs', '', NULL, sum(d.points)::double precision
+    FROM drifted AS d
+    HAVING count(*) > 0;
 END
 $$;
 

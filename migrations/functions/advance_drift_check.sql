@@ -37,32 +37,32 @@ BEGIN
             casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
             drift_percentage, ledger_entry_count, last_ledger_update
         )
-        SELECT c.casino_id, p_run_id, c.player_id, k.kind, c.current_balance, c.computed_balance,
-            c.drift, round(c.drift::numeric * 100 / nullif(abs(c.computed_balance), 0), 4),
-            c.entries, newest_entry_time(c.casino_id, c.player_id)
+        SELECT c.casino_id, p_run_id, s.player_id, k.kind, k.current_balance, k.computed_balance,
+            k.drift, round(k.drift::numeric * 100 / nullif(abs(k.computed_balance), 0), 4),
+            k.ledger_entry_count, k.last_ledger_update
         FROM compared AS c
-        CROSS JOIN LATERAL drift_kinds(
-            c.cached, c.entry_count, c.drift, c.entries, c.newest_no, c.chain_broken
-        ) AS k (kind)
-        WHERE NOT c.sound
+        CROSS JOIN LATERAL unnest(c.suspects) AS s (player_id)
+        CROSS JOIN LATERAL drift_kinds(c.casino_id, s.player_id) AS k
         RETURNING 1
     ), counted AS (
         INSERT INTO drift_check_casino AS n (casino_id, run_id, players_checked)
-        SELECT c.casino_id, p_run_id, count(*) FROM compared AS c GROUP BY c.casino_id
+        SELECT c.casino_id, p_run_id, c.players FROM compared AS c
         ON CONFLICT (casino_id, run_id) DO UPDATE
         SET players_checked = n.players_checked + excluded.players_checked
     ), total AS (
-        SELECT count(*) AS players, coalesce(sum(c.entries), 0)::bigint AS entries FROM compared AS c
-    ), newest AS (
-        SELECT c.casino_id, c.player_id
+        SELECT coalesce(sum(c.players), 0)::bigint AS players,
+            coalesce(sum(c.entries), 0)::bigint AS entries
         FROM compared AS c
-        ORDER BY c.casino_id DESC, c.player_id DESC
+    ), newest AS (
+        SELECT c.casino_id, c.last_player_id
+        FROM compared AS c
+        ORDER BY c.casino_id DESC
         LIMIT 1
     )
     UPDATE drift_check_run AS r
     SET walked = t.players = 0,
         after_casino_id = coalesce(n.casino_id, r.after_casino_id),
-        after_player_id = coalesce(n.player_id, r.after_player_id),
+        after_player_id = coalesce(n.last_player_id, r.after_player_id),
         players_checked = r.players_checked + t.players,
         entries_checked = r.entries_checked + t.entries,
         advanced_at = now()

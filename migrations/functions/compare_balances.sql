@@ -1,11 +1,14 @@
--- Compares cached balances with entries, of one casino or of all: one row per player with either,
--- in the order of (casino, player), from after the pair given, or from the start where it is null.
--- At most so many players and entries, null for no limit, but one player at least. drift is
--- current_balance - computed_balance, an absent cache counted as 0, no further from 0 than 9e18.
--- chain_broken: a balance_after is not the one before plus its points; across a hole in the entry
--- numbers nothing can be said. A player without entries and with a cache of zeros is sound. In the
--- snapshot of the calling statement. Policies hide what the caller may not see: callers ask
--- require_drift_scope first.
+-- Compares cached balances with entries, of one casino or of all, in the order of (casino, player),
+-- from after the pair given, or from the start where it is null; at most so many players and
+-- entries, null for no limit, but one player at least. One row per casino looked at, in order: how
+-- many players with a cache or an entry, how many entries, the last of the players, and those with
+-- whom something is wrong; drift_kinds says what. In the snapshot of the calling statement.
+-- Policies hide what the caller may not see: callers ask require_drift_scope first.
+--
+-- A player is sound where each entry begins with the number and balance that the one before left,
+-- the first with (0, 0), and the cache is what the newest left: where, of the pairs (number,
+-- balance), those that entries leave and (0, 0) are those that entries begin with and the cache. Of
+-- each pair a hash of 64 bits is folded in: at a third of what a window over the entries costs.
 CREATE OR REPLACE FUNCTION compare_balances(
     p_after_casino_id uuid,
     p_after_player_id uuid,
@@ -14,16 +17,10 @@ CREATE OR REPLACE FUNCTION compare_balances(
     p_max_entries bigint
 ) RETURNS TABLE (
     casino_id uuid,
-    player_id uuid,
-    cached boolean,
-    current_balance bigint,
-    entry_count bigint,
-    computed_balance bigint,
-    drift bigint,
+    players bigint,
     entries bigint,
-    newest_no bigint,
-    chain_broken boolean,
-    sound boolean
+    last_player_id uuid,
+    suspects uuid[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -32,80 +29,89 @@ SET enable_bitmapscan = off
 SET jit = off
 SET plan_cache_mode = force_custom_plan
 AS $$
+DECLARE
+    v_after uuid;
+    v_players bigint := p_max_players;
+    v_entries bigint := p_max_entries;
+    v_taken uuid[];
+    v_cut boolean;
 BEGIN
-    RETURN QUERY
-    WITH ledger AS (
-        SELECT e.casino_id, e.player_id,
-            sum(e.points_delta)::bigint AS balance,
-            count(*) AS entries,
-            max(e.entry_no) AS newest_no,
-            bool_or(
-                e.entry_no = coalesce(e.previous_no, 0) + 1
-                AND e.balance_after <> coalesce(e.previous_balance, 0) + e.points_delta
-            ) AS chain_broken
+    -- one casino at a time: only then do index scans begin at the player, and not at the casino
+    FOR casino_id IN
+        SELECT c.id FROM casino AS c
+        WHERE (p_casino_id IS NULL OR c.id = p_casino_id)
+            AND (p_after_casino_id IS NULL OR c.id >= p_after_casino_id)
+        ORDER BY c.id
+    LOOP
+        v_after := CASE WHEN casino_id = p_after_casino_id THEN p_after_player_id END;
+        SELECT array_agg(d.player_id ORDER BY d.player_id) FILTER (WHERE d.taken),
+            coalesce(sum(d.entries) FILTER (WHERE d.taken), 0),
+            coalesce(array_agg(d.player_id) FILTER (WHERE d.taken AND NOT d.sound), '{}'),
+            coalesce(bool_or(NOT d.taken), false)
+        INTO v_taken, entries, suspects, v_cut
         FROM (
-            SELECT l.*,
-                lag(l.entry_no) OVER chain AS previous_no,
-                lag(l.balance_after) OVER chain AS previous_balance
+            SELECT m.player_id, m.entries, m.sound,
+                v_entries IS NULL OR v_entries >= sum(m.entries) OVER (
+                    ORDER BY m.player_id ROWS UNBOUNDED PRECEDING
+                ) AS taken
             FROM (
-                SELECT x.casino_id, x.player_id, x.entry_no, x.points_delta, x.balance_after
-                FROM loyalty_ledger AS x
-                WHERE (p_casino_id IS NULL OR x.casino_id = p_casino_id)
-                    AND (
-                        p_after_casino_id IS NULL
-                        OR (x.casino_id, x.player_id) > (p_after_casino_id, p_after_player_id)
-                    )
-                ORDER BY x.casino_id, x.player_id, x.entry_no
-                -- one more, so that a player whose entries are cut off makes the sum exceed
-                LIMIT p_max_entries + 1
-            ) AS l
-            WINDOW chain AS (PARTITION BY l.casino_id, l.player_id ORDER BY l.entry_no)
-        ) AS e
-        GROUP BY e.casino_id, e.player_id
-        ORDER BY e.casino_id, e.player_id
-        LIMIT p_max_players
-    ), cache AS (
-        SELECT b.casino_id, b.player_id, b.current_balance, b.entry_count
-        FROM player_loyalty AS b
-        WHERE (p_casino_id IS NULL OR b.casino_id = p_casino_id)
-            AND (
-                p_after_casino_id IS NULL
-                OR (b.casino_id, b.player_id) > (p_after_casino_id, p_after_player_id)
-            )
-        ORDER BY b.casino_id, b.player_id
-        LIMIT p_max_players
-    ), compared AS (
-        SELECT coalesce(c.casino_id, l.casino_id) AS casino_id,
-            coalesce(c.player_id, l.player_id) AS player_id,
-            c.player_id IS NOT NULL AS cached,
-            c.current_balance, c.entry_count,
-            coalesce(l.balance, 0) AS balance,
-            coalesce(l.entries, 0) AS entries,
-            coalesce(l.newest_no, 0) AS newest_no,
-            coalesce(l.chain_broken, false) AS chain_broken
-        FROM cache AS c
-        FULL JOIN ledger AS l ON l.casino_id = c.casino_id AND l.player_id = c.player_id
-        ORDER BY 1, 2
-        LIMIT p_max_players
-    )
-    SELECT d.casino_id, d.player_id, d.cached, d.current_balance, d.entry_count, d.balance,
-        least(greatest(coalesce(d.current_balance, 0)::numeric - d.balance, -9e18), 9e18)::bigint,
-        d.entries, d.newest_no, d.chain_broken,
-        d.cached AND d.current_balance = d.balance AND d.entry_count = d.entries
-        AND d.newest_no = d.entries AND NOT d.chain_broken
-    FROM (
-        SELECT c.*, sum(c.entries) OVER (ORDER BY c.casino_id, c.player_id) AS running
-        FROM compared AS c
-    ) AS d
-    WHERE p_max_entries IS NULL OR d.running <= p_max_entries;
-
-    -- the next player alone has more entries, or there is none
-    IF NOT FOUND AND p_max_entries IS NOT NULL THEN
-        RETURN QUERY
-        SELECT * FROM compare_balances(
-            p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
-        );
-    END IF;
+                SELECT coalesce(c.player_id, l.player_id) AS player_id,
+                    coalesce(l.entries, 0) AS entries,
+                    CASE
+                        WHEN c.player_id IS NULL THEN false
+                        WHEN l.player_id IS NULL THEN c.current_balance = 0 AND c.entry_count = 0
+                        ELSE c.entry_count = l.entries
+                            AND hashint8extended(c.entry_count, c.current_balance)
+                            = hashint8extended(0, 0) # l.chain
+                    END AS sound
+                FROM (
+                    SELECT b.player_id, b.current_balance, b.entry_count
+                    FROM player_loyalty AS b
+                    WHERE b.casino_id = compare_balances.casino_id
+                        AND (v_after IS NULL OR b.player_id > v_after)
+                    ORDER BY b.player_id
+                    LIMIT v_players
+                ) AS c
+                FULL JOIN (
+                    SELECT e.player_id,
+                        count(*) AS entries,
+                        bit_xor(
+                            hashint8extended(e.entry_no, e.balance_after)
+                            # hashint8extended(e.entry_no - 1, e.balance_after - e.points_delta)
+                        ) AS chain
+                    FROM (
+                        SELECT x.player_id, x.entry_no, x.points_delta, x.balance_after
+                        FROM loyalty_ledger AS x
+                        WHERE x.casino_id = compare_balances.casino_id
+                            AND (v_after IS NULL OR x.player_id > v_after)
+                        ORDER BY x.player_id, x.entry_no
+                        -- one more: a player who was cut off by this is beyond the limit
+                        LIMIT v_entries + 1
+                    ) AS e
+                    GROUP BY e.player_id
+                    ORDER BY e.player_id
+                    LIMIT v_players
+                ) AS l ON l.player_id = c.player_id
+                ORDER BY 1
+                LIMIT v_players
+            ) AS m
+        ) AS d;
+        players := coalesce(cardinality(v_taken), 0);
+        last_player_id := v_taken[players];
+        IF players > 0 THEN
+            RETURN NEXT;
+        ELSIF v_cut AND v_entries = p_max_entries AND v_players IS NOT DISTINCT FROM p_max_players
+        THEN
+            -- the next player alone has more entries
+            RETURN QUERY
+            SELECT * FROM compare_balances(
+                p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
+            );
+        END IF;
+        v_players := v_players - players;
+        v_entries := v_entries - entries;
+        EXIT WHEN v_cut OR v_players = 0;
+    END LOOP;
 END
 $$;
 

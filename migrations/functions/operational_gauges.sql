@@ -1,5 +1,8 @@
 -- What stands open, for metrics: letters by reason and the time of the oldest in seconds since 1970
--- (no row without one), waiting events by cause, and halted topics (label: the topic, value 1).
+-- (no row without one), waiting events by cause, and halted topics (label: the topic, value 1). Of
+-- the drift checks: runs by verdict; when the newest that was walked to the end finished, and how
+-- many seconds it took; and, by the newest of each casino and without what was reconciled since,
+-- the players by their gravest severity and the sum of their points.
 CREATE OR REPLACE FUNCTION operational_gauges()
 RETURNS TABLE (gauge text, label text, reason text, value double precision)
 LANGUAGE plpgsql STABLE
@@ -29,7 +32,58 @@ BEGIN
     UNION ALL
     SELECT DISTINCT 'consumer_halted', h.topic, h.reason, 1::double precision
     FROM consumer_halt AS h
-    WHERE h.ended_at IS NULL;
+    WHERE h.ended_at IS NULL
+    UNION ALL
+    SELECT 'drift_check_runs_total', r.verdict, NULL, count(*)::double precision
+    FROM drift_check_run AS r
+    WHERE r.verdict IS NOT NULL
+    GROUP BY r.verdict;
+
+    RETURN QUERY
+    SELECT g.gauge, '', NULL::text, g.value
+    FROM (
+        SELECT r.started_at, r.finished_at
+        FROM drift_check_run AS r
+        WHERE r.verdict IN ('clean', 'drift')
+        ORDER BY r.finished_at DESC
+        LIMIT 1
+    ) AS n
+    CROSS JOIN LATERAL (
+        VALUES
+        (
+            'drift_check_last_success_timestamp_seconds',
+            extract(epoch FROM n.finished_at)::double precision
+        ),
+        (
+            'drift_check_duration_seconds',
+            extract(epoch FROM n.finished_at - n.started_at)::double precision
+        )
+    ) AS g (gauge, value);
+
+    RETURN QUERY
+    WITH drifted AS (
+        SELECT min(array_position(ARRAY['critical', 'warning', 'info'], f.severity)) AS gravest,
+            max(abs(f.drift)) AS points
+        FROM casino AS c
+        CROSS JOIN LATERAL (
+            SELECT x.run_id
+            FROM drift_check_casino AS x
+            WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
+            ORDER BY x.closed_at DESC
+            LIMIT 1
+        ) AS n
+        JOIN drift_finding AS f ON f.casino_id = c.id AND f.run_id = n.run_id
+        WHERE f.reconciled_at IS NULL
+        GROUP BY f.casino_id, f.player_id
+    )
+    SELECT 'drift_players', (ARRAY['critical', 'warning', 'info'])[d.gravest], NULL::text,
+        count(*)::double precision
+    FROM drifted AS d
+    GROUP BY d.gravest
+    UNION ALL
+    SELECT 'drift_points_abs', '', NULL, sum(d.points)::double precision
+    FROM drifted AS d
+    HAVING count(*) > 0;
 END
 $$;
 
