@@ -5,6 +5,7 @@ schema, so that takes its place.
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -14,8 +15,15 @@ from faststream.specification import AsyncAPI
 from loyalty_worker.resources import resource_folder
 
 
-def asyncapi_document(broker: KafkaBroker, contracts: dict[str, str]) -> str:
-    """Return the document as JSON; `contracts` names each topic's folder under `schemas/`."""
+def asyncapi_document(
+    broker: KafkaBroker, contracts: Mapping[str, str], published: Iterable[str]
+) -> str:
+    """Return the document as JSON; `contracts` names each topic's folder under `schemas/`.
+
+    `published` are topics that the relay writes to; FastStream publishes nothing itself.
+    """
+    for topic in published:
+        broker.publisher(topic, title=topic, schema=dict)
     document: dict[str, Any] = (
         AsyncAPI(broker, title="Loyalty accrual worker", version=version("loyalty-worker"))
         .to_specification()

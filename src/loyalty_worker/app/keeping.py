@@ -1,9 +1,6 @@
 """Builds what brings kept records back, and what copies dead letters: sweeper and relay."""
 
-import os
-import socket
 from datetime import timedelta
-from uuid import uuid4
 
 import asyncpg
 
@@ -24,11 +21,6 @@ from loyalty_worker.telemetry.metrics import Metrics
 _log = get_logger(__name__)
 _SWEEP_SECONDS = 1.0
 _RELAY_SECONDS = 0.5
-
-
-def lease_holder() -> str:
-    """Return a name for this process, for people to find it by, and unique."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4()}"
 
 
 def decoders(settings: Settings) -> TopicDecoders:

@@ -50,15 +50,24 @@ def letter_topics(settings: Settings) -> list[str]:
     return [f"{topic}.dlq" for topic in inputs]
 
 
+def published_topics(settings: Settings) -> list[str]:
+    """Return the topics of events that the worker itself makes and the relay publishes."""
+    return [settings.topic_drift_alerts, settings.topic_drift_check_requested]
+
+
+def contracts(settings: Settings) -> dict[str, str]:
+    """Return each topic's folder under `schemas/`."""
+    return {one.topic: one.contract for one in consumptions(settings).values()} | {
+        settings.topic_drift_check_requested: "drift-check-requested",
+        settings.topic_drift_alerts: "loyalty-drift-alerts",
+    }
+
+
 def needed_topics(settings: Settings, parts: Collection[Part]) -> list[str]:
     """Return the topics that these parts read or write; they must be there at the start."""
     topics = {one.topic for part, one in consumptions(settings).items() if part in parts}
     if Part.DRIFT in parts or Part.SCHEDULER in parts:
         topics.add(settings.topic_drift_check_requested)
     if Part.RELAY in parts:
-        topics |= {
-            *letter_topics(settings),
-            settings.topic_drift_check_requested,
-            settings.topic_drift_alerts,
-        }
+        topics |= {*letter_topics(settings), *published_topics(settings)}
     return sorted(topics)

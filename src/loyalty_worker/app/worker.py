@@ -13,11 +13,17 @@ from faststream.kafka import KafkaBroker
 from loyalty_worker.app.asyncapi import asyncapi_document
 from loyalty_worker.app.consumer import CLIENT_RETRY_MS, Shared, event_consumer, inspector_client
 from loyalty_worker.app.database import database_url, pool_limits, watch_database
-from loyalty_worker.app.drift import alert_relay, drift_consumer, scheduler
-from loyalty_worker.app.duties import Duty, do_duty
+from loyalty_worker.app.drift import drift_consumer
+from loyalty_worker.app.duties import do_duty
 from loyalty_worker.app.gauges import watch_stored_state
-from loyalty_worker.app.keeping import lease_holder, relay, sweeper
-from loyalty_worker.app.parts import Part, consumptions, needed_topics
+from loyalty_worker.app.parts import (
+    Part,
+    consumptions,
+    contracts,
+    needed_topics,
+    published_topics,
+)
+from loyalty_worker.app.roster import duties_of, lease_holder
 from loyalty_worker.app.signals import stop_on_signals
 from loyalty_worker.app.startup import check_database, check_topics, retrying
 from loyalty_worker.database.leases import PostgresLeases
@@ -28,9 +34,8 @@ from loyalty_worker.database.sqlstates import FAULT_REASONS
 from loyalty_worker.domain.events import DecodeReason
 from loyalty_worker.domain.outcomes import LetterReason
 from loyalty_worker.domain.refusals import Refusal
-from loyalty_worker.publishing.producer import KafkaPublisher
 from loyalty_worker.settings import Settings
-from loyalty_worker.settings.kafka import broker_security, kafka_client_options
+from loyalty_worker.settings.kafka import broker_security
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.http import HttpPages, serve_http
 from loyalty_worker.telemetry.logs import configure_logging, get_logger
@@ -117,11 +122,10 @@ class _Worker:
                 self._fail,
             )
             consumers = [event_consumer(one, shared) for one in self._consumptions]
-            contracts = {one.topic: one.contract for one in self._consumptions}
             if Part.DRIFT in self._parts:
                 consumers.append(drift_consumer(self._pool, shared))
-                contracts[settings.topic_drift_check_requested] = "drift-check-requested"
-            document = asyncapi_document(self._broker, contracts)
+            published = published_topics(settings) if Part.RELAY in self._parts else ()
+            document = asyncapi_document(self._broker, contracts(settings), published)
             pages = HttpPages(
                 metrics=lambda: self._metrics.render(ready=self._health.ready().ok),
                 live=self._health.live,
@@ -132,9 +136,14 @@ class _Worker:
                 serve_http(settings.http_host, settings.http_port, pages)
             )
             _log.info("worker_started", http=f"http://{settings.http_host}:{port}", pid=os.getpid())
-            duties = await stack.enter_async_context(self._duties(ledger))
-            watches = (
-                *duties,
+            duties = await stack.enter_async_context(
+                duties_of(self._parts, settings, self._pool, ledger, self._metrics)
+            )
+            leases = PostgresLeases(
+                self._pool, settings.database_acquire_timeout_seconds, lease_holder()
+            )
+            watches: tuple[Coroutine[Any, Any, None], ...] = (
+                *(do_duty(duty, leases, self._health, self._metrics) for duty in duties),
                 *(consumer.watch() for consumer in consumers),
                 watch_database(self._pool, self._migrations, self._health, self._metrics),
                 watch_stored_state(
@@ -150,30 +159,6 @@ class _Worker:
                 task.add_done_callback(self._notice_end)
                 stack.push_async_callback(_end, task)
             yield
-
-    @asynccontextmanager
-    async def _duties(
-        self, ledger: PostgresLedger
-    ) -> AsyncIterator[list[Coroutine[Any, Any, None]]]:
-        """Give the loops of this process's duties; what they use is closed at the end."""
-        settings = self._settings
-        duties: list[Duty] = []
-        publishers = [KafkaPublisher(kafka_client_options(settings)) for _ in range(2)]
-        holder = lease_holder()
-        if Part.SWEEPER in self._parts:
-            duties.append(sweeper(settings, self._pool, ledger, self._metrics))
-        if Part.RELAY in self._parts:
-            # each its own: what holds up one outbox does not hold up the other
-            duties.append(relay(settings, self._pool, publishers[0]))
-            duties.append(alert_relay(settings, self._pool, publishers[1]))
-        if Part.SCHEDULER in self._parts:
-            duties.append(scheduler(settings, self._pool, holder))
-        leases = PostgresLeases(self._pool, settings.database_acquire_timeout_seconds, holder)
-        try:
-            yield [do_duty(duty, leases, self._health, self._metrics) for duty in duties]
-        finally:
-            for publisher in publishers:
-                await publisher.close()
 
     async def _wait(self) -> None:
         topics = needed_topics(self._settings, self._parts)
