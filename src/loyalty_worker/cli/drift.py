@@ -1,21 +1,26 @@
-"""`loyalty drift check|request|list`; `reconcile` is a module of its own."""
+"""`loyalty drift check|request`; `list` and `reconcile` are modules of their own."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
 from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
+from loyalty_worker.cli.drift_list import list_all
 from loyalty_worker.cli.drift_reconcile import reconcile
-from loyalty_worker.cli.exits import PROBLEM_FOUND, REFUSED, UNAVAILABLE, USAGE, CommandError
-from loyalty_worker.cli.options import ActorOption, JsonOption, operator_url
-from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
+from loyalty_worker.cli.exits import (
+    PROBLEM_FOUND,
+    REFUSED,
+    UNAVAILABLE,
+    UNEXPECTED,
+    CommandError,
+)
+from loyalty_worker.cli.options import ActorOption, CasinoFilter, JsonOption, operator_url
+from loyalty_worker.cli.output import as_row, print_json, print_line, say
 from loyalty_worker.cli.posting import command_pool
 from loyalty_worker.database.drift_checks import PostgresDriftChecks
-from loyalty_worker.database.operator import operator_reading
-from loyalty_worker.database.operator_drift import Finding, Run, list_findings, list_runs
 from loyalty_worker.domain.events import EventIdentity
 from loyalty_worker.ports import (
     CasinoUnknownError,
@@ -31,18 +36,17 @@ from loyalty_worker.settings import Settings, load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
 
 drift = typer.Typer(help="Cached balances against the ledger.", no_args_is_help=True)
+drift.command("list")(list_all)
 drift.command("reconcile")(reconcile)
 
 _REQUEST_SOURCE = "/loyalty-worker/command-line"
-_CasinoFilter = Annotated[
-    UUID | None, typer.Option("--casino", help="Only this casino; all without it.")
-]
+_PROGRESS_SECONDS = 2.0
 
 
 @drift.command("check")
 def check(
     *,
-    casino: _CasinoFilter = None,
+    casino: CasinoFilter = None,
     actor: ActorOption,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +56,10 @@ def check(
     it stood when it is run again within the hour.
     """
     summary = asyncio.run(_check(load_settings(), casino, actor))
+    if summary.verdict == "abandoned":
+        raise CommandError(
+            UNEXPECTED, f"run {summary.run_id} stood still for an hour and was given up; check anew"
+        )
     if as_json:
         print_json(as_row(summary))
     else:
@@ -60,7 +68,10 @@ def check(
             f" drift, by {summary.largest_drift} points at most (run {summary.run_id})"
         )
     if summary.verdict != "clean":
-        say("`loyalty drift list` shows them, `loyalty drift reconcile` mends a cached balance")
+        say(
+            f"`loyalty drift list --run {summary.run_id}` shows them,"
+            " `loyalty drift reconcile` mends cached balances"
+        )
         raise typer.Exit(PROBLEM_FOUND)
 
 
@@ -75,11 +86,13 @@ async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSu
         )
         run = CheckDrift(checks, ChunkLimits(load=settings.drift_check_load))
         players = 0
+        said_at = time.monotonic()
 
         def count(chunk: DriftChunk) -> None:
-            nonlocal players
+            nonlocal players, said_at
             players += chunk.players
-            if chunk.players:
+            if time.monotonic() - said_at >= _PROGRESS_SECONDS:
+                said_at = time.monotonic()
                 say(f"{players} players checked")
 
         request = DriftRequest("command", casino, requested_by=actor)
@@ -94,7 +107,7 @@ async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSu
 @drift.command("request")
 def request(
     *,
-    casino: _CasinoFilter = None,
+    casino: CasinoFilter = None,
     actor: ActorOption,
     as_json: JsonOption = False,
 ) -> None:
@@ -117,34 +130,9 @@ async def _publish(settings: Settings, record: OutgoingRecord) -> None:
     except Fault as fault:
         raise CommandError(
             UNAVAILABLE,
-            f"nothing was asked: {fault}; check LOYALTY_KAFKA_BOOTSTRAP_SERVERS, and that "
-            f"`loyalty topics create` made {record.topic}",
+            f"Kafka did not acknowledge the request: {fault};"
+            " check LOYALTY_KAFKA_BOOTSTRAP_SERVERS, and that `loyalty topics create` made"
+            f" {record.topic}",
         ) from None
     finally:
         await publisher.close()
-
-
-@drift.command("list")
-def list_all(
-    *,
-    run: Annotated[UUID | None, typer.Option(help="What this run found, also if mended.")] = None,
-    runs: Annotated[bool, typer.Option("--runs", help="The runs, newest first.")] = False,
-    casino: _CasinoFilter = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
-    as_json: JsonOption = False,
-) -> None:
-    """Print what the newest check of each casino found and nobody mended, largest drift first."""
-    if runs and (run is not None or casino is not None):
-        raise CommandError(USAGE, "--runs shows all runs: leave --run and --casino out")
-
-    async def read() -> list[Run] | list[Finding]:
-        async with operator_reading(operator_url(load_settings())) as opened:
-            if runs:
-                return await list_runs(opened, limit)
-            return await list_findings(opened, run_id=run, casino_id=casino, limit=limit)
-
-    rows = [as_row(one) for one in asyncio.run(read())]
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(rows, list(Run.__slots__ if runs else Finding.__slots__))

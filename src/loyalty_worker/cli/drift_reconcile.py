@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-import asyncpg
 import typer
 
+from loyalty_worker.cli.drift_repair import ENTRIES_MAY_BE_MISSING, LEFT, Repair, Repairer
 from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
@@ -16,18 +16,10 @@ from loyalty_worker.cli.options import (
     YesOption,
     operator_url,
 )
-from loyalty_worker.cli.output import print_json, print_rows, say
-from loyalty_worker.database.operator import operator_reading, operator_transaction
-from loyalty_worker.database.operator_drift import drifting_players
-from loyalty_worker.database.operator_drift import reconcile as reconcile_player
-from loyalty_worker.database.refused import LoyaltyRefusedError
+from loyalty_worker.cli.output import as_row, print_json, print_rows, say
 from loyalty_worker.settings import load_settings
 
-_COLUMNS = ["casino_id", "player_id", "old_balance", "new_balance", "result"]
-
-
-class _OnlyShownError(Exception):
-    """Rolls a transaction back whose outcome was only to be shown."""
+_NOT_CHANGED = "nothing was changed; add --yes to do it"
 
 
 def reconcile(
@@ -45,70 +37,60 @@ def reconcile(
     """Set cached balances to what the ledger's entries say.
 
     Without --yes everything is tried, shown and rolled back. A damaged ledger is refused: that
-    needs a person with a backup.
+    needs a person with a backup. Where a cache counts more entries than there are, entries may be
+    missing: --run leaves such a player as is, and a player who is named comes with a warning.
     """
-    if run is None and (player_id is None or casino is None):
-        raise CommandError(USAGE, "name PLAYER_ID and --casino, or a --run of the drift check")
-    if run is not None and (player_id is not None or casino is not None):
-        raise CommandError(USAGE, "--run takes all its players: leave PLAYER_ID and --casino out")
-    url = operator_url(load_settings())
-    if run is not None:
-        players = asyncio.run(_players_of(url, run))
+    if run is not None and player_id is None and casino is None:
+        _reconcile_run(run, _repairer(reason, actor, yes=yes), as_json=as_json)
+    elif run is None and player_id is not None and casino is not None:
+        _reconcile_one(casino, player_id, _repairer(reason, actor, yes=yes), as_json=as_json)
     else:
-        assert player_id is not None and casino is not None  # noqa: S101, PT018 - refused above
-        players = [(casino, player_id)]
-    rows, refused = asyncio.run(_reconcile(url, players, reason, actor, yes=yes))
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(rows, _COLUMNS)
-    if not yes:
-        raise CommandError(USAGE, "nothing was changed; add --yes to do it")
-    if refused is not None and run is None:
-        raise refused
+        raise CommandError(
+            USAGE, "name one player by PLAYER_ID and --casino, or all of a drift check by --run"
+        )
+
+
+def _repairer(reason: str, actor: str, *, yes: bool) -> Repairer:
+    return Repairer(operator_url(load_settings()), reason, actor, yes)
+
+
+def _reconcile_one(casino_id: UUID, player_id: UUID, repairer: Repairer, *, as_json: bool) -> None:
+    repair, refused = asyncio.run(repairer.one(casino_id, player_id))
+    _print([repair], as_json=as_json)
+    if repair.warning is not None:
+        say(
+            f"the cache counts {repair.old_entries} entries, the ledger has {repair.new_entries}:"
+            f" {ENTRIES_MAY_BE_MISSING}; `loyalty audit coverage` and a backup show whether"
+        )
     if refused is not None:
+        raise refused
+    if not repairer.yes:
+        raise CommandError(USAGE, _NOT_CHANGED)
+
+
+def _reconcile_run(run: UUID, repairer: Repairer, *, as_json: bool) -> None:
+    repairs, refusals = asyncio.run(repairer.all_of(run))
+    _print(repairs, as_json=as_json)
+    for sentence in dict.fromkeys(str(refused) for refused in refusals):
+        say(sentence)
+    left = sum(repair.result == LEFT for repair in repairs)
+    if left:
+        say(
+            f"{left} of {len(repairs)} players are left as they are, for their caches count more"
+            f" entries than the ledger has: {ENTRIES_MAY_BE_MISSING}; `loyalty audit coverage` and"
+            " a backup show whether; then name the player by PLAYER_ID and --casino"
+        )
+    if not repairs:
+        say(f"the drift check {run} has no finding that is open")
+    elif not repairer.yes:
+        raise CommandError(USAGE, _NOT_CHANGED)
+    if left or refusals:
         raise typer.Exit(PROBLEM_FOUND)
 
 
-async def _players_of(url: str, run: UUID) -> list[tuple[UUID, UUID]]:
-    async with operator_reading(url) as opened:
-        return await drifting_players(opened, run)
-
-
-async def _reconcile(
-    url: str, players: Sequence[tuple[UUID, UUID]], reason: str, actor: str, *, yes: bool
-) -> tuple[list[dict[str, object]], LoyaltyRefusedError | None]:
-    """Reconcile each player in a transaction of its own; return rows, and the last refusal."""
-    rows: list[dict[str, object]] = []
-    refused: LoyaltyRefusedError | None = None
-    for casino_id, player_id in players:
-        row: dict[str, object] = dict.fromkeys(_COLUMNS)
-        row |= {"casino_id": casino_id, "player_id": player_id}
-        try:
-            async with operator_transaction(url, [casino_id], actor) as opened:
-                row |= await _one(opened, casino_id, player_id, reason)
-                _keep_only_if(yes=yes)
-        except _OnlyShownError:
-            row["result"] = f"would be: {row['result']}"
-        except LoyaltyRefusedError as error:
-            refused = error
-            row["result"] = f"refused: {error.refusal.name}"
-            say(str(error))
-        rows.append(row)
-    return rows, refused
-
-
-def _keep_only_if(*, yes: bool) -> None:
-    if not yes:
-        raise _OnlyShownError
-
-
-async def _one(
-    opened: asyncpg.Connection, casino_id: UUID, player_id: UUID, reason: str
-) -> dict[str, object]:
-    done = await reconcile_player(opened, casino_id, player_id, reason)
-    return {
-        "old_balance": done.old_balance,
-        "new_balance": done.new_balance,
-        "result": "reconciled" if done.drift_detected else "was right",
-    }
+def _print(repairs: Sequence[Repair], *, as_json: bool) -> None:
+    rows = [as_row(repair) for repair in repairs]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_rows(rows, list(Repair.__slots__))

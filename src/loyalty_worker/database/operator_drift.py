@@ -1,4 +1,4 @@
-"""What an operator reads and mends of drift; one function for each thing."""
+"""What an operator reads of drift checks; one function for each thing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,12 +57,11 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
-    """A player's cached balance before and after; `drift_detected` where it was wrong."""
+class CheckedCasinos:
+    """Since when every casino that was ever checked is; how many never were."""
 
-    old_balance: int
-    new_balance: int
-    drift_detected: bool
+    since: datetime | None
+    unchecked: int
 
 
 async def list_runs(opened: "Session", limit: int) -> list[Run]:
@@ -97,24 +96,21 @@ async def list_findings(
     return [Finding(**dict(row)) for row in rows]
 
 
-async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, UUID]]:
-    """Return casino and player of a run's findings that were not reconciled yet."""
-    rows = await opened.fetch(
-        "SELECT DISTINCT casino_id, player_id FROM drift_finding"
-        " WHERE run_id = $1 AND reconciled_at IS NULL ORDER BY casino_id, player_id",
-        run_id,
-    )
-    return [(row["casino_id"], row["player_id"]) for row in rows]
-
-
-async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID, reason: str) -> Reconciled:
-    """Set a cached balance to what the entries say, audited; the findings it settles are closed."""
-    await opened.execute("SELECT set_config('app.reason', $1, true)", reason)
+async def checked_casinos(opened: "Session", casino_id: UUID | None) -> CheckedCasinos:
+    """Say how old the newest finished checks are, of one casino or, where None, of all."""
     (row,) = await opened.fetch(
-        "SELECT old_balance, new_balance, drift_detected"
-        " FROM rpc_reconcile_loyalty_balance($1, $2)",
-        player_id,
+        "SELECT min(r.finished_at) AS since,"  # noqa: S608 - our own query
+        " count(*) FILTER (WHERE n.run_id IS NULL) AS unchecked"
+        f" FROM casino AS c LEFT JOIN ({_NEWEST_RUNS}) AS n ON n.casino_id = c.id"
+        " LEFT JOIN drift_check_run AS r ON r.id = n.run_id WHERE $1::uuid IS NULL OR c.id = $1",
         casino_id,
     )
-    await opened.execute("SELECT settle_drift_findings($1, $2)", casino_id, player_id)
-    return Reconciled(**dict(row))
+    return CheckedCasinos(**dict(row))
+
+
+async def run_exists(opened: "Session", run_id: UUID) -> bool:
+    """Whether there is a drift check of this id."""
+    found: bool = await opened.fetchval(
+        "SELECT EXISTS (SELECT FROM drift_check_run WHERE id = $1)", run_id
+    )
+    return found

@@ -1,0 +1,64 @@
+"""How an operator reconciles a player's cache with the ledger's entries."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What a player's cache says: the balance, and of how many entries."""
+
+    balance: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a player's cache says now; `drift_detected` where it said something else before."""
+
+    cache: Cache
+    drift_detected: bool
+
+
+async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, UUID]]:
+    """Return casino and player of a run's findings that were not reconciled yet."""
+    rows = await opened.fetch(
+        "SELECT DISTINCT casino_id, player_id FROM drift_finding"
+        " WHERE run_id = $1 AND reconciled_at IS NULL ORDER BY casino_id, player_id",
+        run_id,
+    )
+    return [(row["casino_id"], row["player_id"]) for row in rows]
+
+
+async def lock_cache(opened: "Session", casino_id: UUID, player_id: UUID) -> Cache | None:
+    """Return what a player's cache says, None where there is none; it stays so until the end."""
+    row = await opened.fetchrow(
+        "SELECT current_balance AS balance, entry_count AS entries FROM player_loyalty"
+        " WHERE casino_id = $1 AND player_id = $2 FOR NO KEY UPDATE",
+        casino_id,
+        player_id,
+    )
+    return None if row is None else Cache(**dict(row))
+
+
+async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID, reason: str) -> Reconciled:
+    """Set a player's cache to what the entries say, audited; the findings it settles are closed.
+
+    Raises `LoyaltyRefusedError` where the entries are damaged, and where there is nothing.
+    """
+    await opened.execute("SELECT set_config('app.reason', $1, true)", reason)
+    drift_detected: bool = await opened.fetchval(
+        "SELECT drift_detected FROM rpc_reconcile_loyalty_balance($1, $2)", player_id, casino_id
+    )
+    await opened.execute("SELECT settle_drift_findings($1, $2)", casino_id, player_id)
+    cache = await lock_cache(opened, casino_id, player_id)
+    assert cache is not None  # noqa: S101 - reconciled just now
+    return Reconciled(cache, drift_detected)
