@@ -1,0 +1,164 @@
+"""Requests for a drift check on a running worker: each one run, whatever happens meanwhile."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from conftest import TopicFactory
+from loyalty_worker.domain.refusals import Refusal
+from loyalty_worker.embedded.logins import DatabaseUrls
+from parts.drift import FINISHED, SOURCE, DriftHouse, drift_house, request
+from parts.proxy import TcpProxy
+from parts.source import Part
+from parts.topics import publisher, send
+from parts.traffic import Traffic
+from parts.worker import WorkerProcess
+from slips import Message
+from sqltools import add_casino, connected, drift_of, value_of
+
+CHECKS = 50
+CHUNK = 5_000
+PLAYERS = 8 * CHUNK
+PARTITIONS = 2
+SESSION_SECONDS = 6
+ENTRIES = "SELECT count(*) FROM loyalty_ledger"
+
+
+@pytest.fixture
+async def house(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> AsyncIterator[DriftHouse]:
+    async with drift_house(database, kafka.address, create_topic, directory, PARTITIONS) as house:
+        yield house
+
+
+async def test_50_checks_amid_the_traffic_of_two_workers_raise_no_false_alarm(
+    house: DriftHouse,
+) -> None:
+    traffic = Traffic(11, house.slips, house.promotions)
+    await add_casino(house.database, traffic.casino_id)
+    parts = "accrual,promotion,sweeper,drift"
+    async with (
+        house.worker(parts, "first"),
+        house.worker(parts, "second"),
+        traffic.flowing(house.kafka, 600),
+        publisher(house.kafka) as producer,
+    ):
+        await house.until("SELECT (count(*) >= 200)::integer FROM loyalty_ledger", 1)
+        before = await value_of(house.database, ENTRIES)
+        for number in range(CHECKS):
+            check = request(f"check {number}", partition=number % PARTITIONS)
+            await send(producer, house.requests, [check])
+            await asyncio.sleep(0.1)
+        await house.until(FINISHED, CHECKS)
+        grown = await value_of(house.database, ENTRIES) - before
+    runs = await house.runs()
+    assert [run["verdict"] for run in runs] == ["clean"] * CHECKS
+    assert min(run["players_checked"] for run in runs) > 0
+    assert len({run["entries_checked"] for run in runs}) > CHECKS / 2
+    assert grown > 500
+    assert await drift_of(house.database, traffic.casino_id) == []
+
+
+async def test_a_check_longer_than_a_session_keeps_its_member_and_another_goes_on_with_it(
+    house: DriftHouse,
+) -> None:
+    await house.plant(PLAYERS)
+    async with (
+        house.worker("drift", "slow", LOYALTY_DRIFT_CHECK_LOAD="0.01") as slow,
+        house.worker("drift", "other") as other,
+    ):
+        partition = await until_shared(house, slow, other)
+        assigned = [one.events("partitions_assigned") for one in (slow, other)]
+        await house.ask(request("long", partition=partition))
+        await house.until("SELECT (max(players_checked) > 0)::integer FROM drift_check_run", 1)
+        for _ in range(SESSION_SECONDS + 1):
+            assert [(await slow.probe(page))[0] for page in ("/livez", "/readyz")] == [200, 200]
+            await asyncio.sleep(1)
+        assert [one.events("partitions_assigned") for one in (slow, other)] == assigned
+        await slow.kill()
+        (stood,) = await house.runs()
+        await drift_first_and_last(house)
+        await house.answered()
+    (run,) = await house.runs()
+    assert 0 < stood["players_checked"] < PLAYERS
+    assert stood["finished_at"] is None
+    assert run["id"] == stood["id"]
+    assert [line["run"] for line in other.events("drift_check_finished")] == [str(run["id"])]
+    assert run["players_checked"] == PLAYERS
+    last = await house.rows("SELECT player_id FROM player_loyalty ORDER BY 1 DESC LIMIT 1")
+    assert await house.rows("SELECT player_id FROM drift_finding") == last
+
+
+async def until_shared(house: DriftHouse, slow: WorkerProcess, other: WorkerProcess) -> int:
+    """Wait until each worker consumes one partition of the requests; return the slow one's."""
+
+    async def held_by(worker: WorkerProcess) -> list[int]:
+        polled = "loyalty_consumer_last_poll_timestamp_seconds"
+        return [
+            partition
+            for partition in range(PARTITIONS)
+            if await worker.metric(polled, topic=house.requests, partition=str(partition))
+        ]
+
+    async with asyncio.timeout(30):
+        while len(held := await held_by(slow)) != 1 or len(await held_by(other)) != 1:
+            await asyncio.sleep(0.1)
+    return held[0]
+
+
+async def drift_first_and_last(house: DriftHouse) -> None:
+    """Let the balances of the first and the last player of the walk drift."""
+    async with connected(house.database.superuser) as connection:
+        await connection.execute(
+            "UPDATE player_loyalty SET current_balance = 50 WHERE player_id IN ("
+            " (SELECT player_id FROM player_loyalty ORDER BY 1 LIMIT 1),"
+            " (SELECT player_id FROM player_loyalty ORDER BY 1 DESC LIMIT 1))"
+        )
+
+
+async def test_what_is_no_request_becomes_a_letter_with_a_copy_and_one_is_one_run_however_often(
+    house: DriftHouse,
+) -> None:
+    known, unknown = house.factory.casino_id, str(uuid.uuid4())
+    bad = [Message(b"check", b"no request", partition=0), request("of nobody", unknown, 0)]
+    again = [request("sound", known, number % PARTITIONS) for number in range(4)]
+    async with house.worker("drift,relay"):
+        await house.ask(*bad, *again)
+        await house.answered()
+        copies = await house.published(f"{house.requests}.dlq", 2)
+    letters = await house.rows("SELECT reason, sqlstate, value FROM dead_letter ORDER BY id")
+    assert [tuple(letter) for letter in letters] == [
+        ("EVENT_UNDECODABLE", None, bad[0].value),
+        ("LOYALTY_CASINO_UNKNOWN", Refusal.LOYALTY_CASINO_UNKNOWN.value, bad[1].value),
+    ]
+    assert [(one.key(), one.value()) for one in copies] == [(one.key, one.value) for one in bad]
+    (run,) = await house.runs()
+    assert (run["request_source"], run["request_id"]) == (SOURCE, "sound")
+    assert (str(run["casino_id"]), run["verdict"]) == (known, "clean")
+
+
+async def test_a_check_goes_on_once_its_database_is_back(house: DriftHouse) -> None:
+    await house.plant(CHUNK + 1)
+    port = urlsplit(house.database.worker).port or 0
+    with TcpProxy(port) as proxy:
+        async with house.worker(
+            "drift",
+            LOYALTY_DATABASE_URL=house.database.worker.replace(f":{port}/", f":{proxy.port}/"),
+            LOYALTY_DRIFT_CHECK_LOAD="0.02",
+        ) as worker:
+            await house.ask(request("long"))
+            await house.until("SELECT max(players_checked) FROM drift_check_run", CHUNK)
+            (begun,) = await house.runs()
+            with proxy.cut_off():
+                async with asyncio.timeout(20):
+                    while not worker.events("partition_backs_off"):
+                        await asyncio.sleep(0.05)
+            await house.answered()
+    (run,) = await house.runs()
+    assert (begun["id"], begun["finished_at"]) == (run["id"], None)
+    assert (run["players_checked"], run["verdict"]) == (CHUNK + 1, "clean")
