@@ -33,8 +33,11 @@ class Schedule:
 
     def newest_tick(self, now: datetime) -> datetime | None:
         """Return the last tick that is not after `now` (aware), in UTC; None if there is none."""
-        before = now.astimezone(self._zone).replace(microsecond=0) + _SHORTEST
-        tick: datetime | None = next(CronSim(self._expression, before, reverse=True), None)
+        # added in UTC: in local time a sum forgets which of two equal hours it is in
+        before = now.astimezone(UTC).replace(microsecond=0) + _SHORTEST
+        tick: datetime | None = next(
+            CronSim(self._expression, before.astimezone(self._zone), reverse=True), None
+        )
         return None if tick is None else tick.astimezone(UTC)
 
 
