@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from loyalty_worker.demo.books import Progress
+from loyalty_worker.demo.drift_check import CheckedBalances
 from loyalty_worker.demo.reckoning import Evidence
 from loyalty_worker.demo.report import Report
 from loyalty_worker.demo.statement import Line, Statement
@@ -78,6 +79,7 @@ def evidence() -> Evidence:
         progress=progress,
         balances=Counter({ANN: 2363, BEN: 4}),
         drift=0,
+        checked=CheckedBalances("clean", players_checked=2, entries_checked=3),
         exit_status=0,
     )
 

@@ -110,6 +110,7 @@ def test_a_demonstration_ends_by_itself_with_a_reckoning_that_holds_and_leaves_n
     assert min(outcomes) > 0
     assert "was killed by SIGKILL" in run.stdout
     assert "✓ drift 0\n" in run.stdout
+    assert "✓ drift check published by the worker: clean" in run.stdout
     assert "✗" not in run.stdout
     assert "\x1b" not in run.stdout
     assert run.stdout.splitlines()[-1].startswith("The reckoning holds")

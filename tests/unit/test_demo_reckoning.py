@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from loyalty_worker.demo.drift_check import CheckedBalances
 from loyalty_worker.demo.reckoning import Evidence, reckon
 from loyalty_worker.domain.outcomes import Outcome
 from reckonings import ANN, BEN, evidence
@@ -46,6 +47,10 @@ def test_a_right_evening_holds_line_by_line_and_the_first_line_is_the_equation()
         lambda of: replace(of, committed={0: 4}),
         lambda of: replace(of, committed={0: 3, 1: 4}),
         lambda of: replace(of, drift=1),
+        lambda of: replace(of, checked=None),
+        lambda of: replace(of, checked=CheckedBalances("drift", 2, 3)),
+        lambda of: replace(of, checked=CheckedBalances("clean", 1, 3)),
+        lambda of: replace(of, checked=CheckedBalances("clean", 2, 2)),
         lambda of: replace(of, exit_status=-9),
         lambda of: replace(of, balances=Counter({ANN: 2362, BEN: 4})),
         lambda of: replace(of, balances=Counter({ANN: 2362, BEN: 5})),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loyalty_worker.demo.books import OUTCOMES, Progress
+from loyalty_worker.demo.drift_check import CheckedBalances
 from loyalty_worker.demo.tally import Account, Tally
 from loyalty_worker.domain.outcomes import Outcome
 
@@ -18,7 +19,8 @@ class Evidence:
 
     `tally` is what the generator expects, by exact arithmetic in Python; `ends` and `committed`
     are the broker's, by partition; the rest is the database's, but for `exit_status`, the
-    worker's after SIGTERM.
+    worker's after SIGTERM. `checked` is what the worker published of a drift check that was asked
+    for, None where nothing came.
     """
 
     tally: Tally
@@ -27,6 +29,7 @@ class Evidence:
     progress: Progress
     balances: Counter[Account]
     drift: int
+    checked: CheckedBalances | None
     exit_status: int
 
 
@@ -90,6 +93,20 @@ def _points(evidence: Evidence) -> Iterator[Check]:
         dict(evidence.balances) == dict(tally.balances),
     )
     yield Check(f"drift {evidence.drift}", evidence.drift == 0)
+    yield _published_check(evidence)
+
+
+def _published_check(evidence: Evidence) -> Check:
+    checked, progress = evidence.checked, evidence.progress
+    if checked is None:
+        return Check("a drift check was asked for, and nothing was published", holds=False)
+    return Check(
+        f"drift check published by the worker: {checked.verdict},"
+        f" {checked.entries_checked:,} entries of {checked.players_checked:,} players",
+        checked.verdict == "clean"
+        and checked.entries_checked == progress.entries
+        and checked.players_checked == len(evidence.balances),
+    )
 
 
 def _worker(evidence: Evidence) -> Iterator[Check]:

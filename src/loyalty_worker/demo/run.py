@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loyalty_worker.demo.books import Books, open_books
+from loyalty_worker.demo.drift_check import CheckedBalances, ask_for_drift_check
 from loyalty_worker.demo.evening import EveningPlan, evening
 from loyalty_worker.demo.messages import Message
 from loyalty_worker.demo.performance import Performance
@@ -72,13 +73,17 @@ async def _perform(console: Console, program: Program, stage: Stage, worker: Dem
             books, worker, messages, lambda text: console.print(Text(f"> {text}", "bold"))
         )
         await performance.play(stage.bootstrap_servers, lambda: view(console))
+        checked = await ask_for_drift_check(stage.bootstrap_servers)
         metrics = await worker.metrics()
-        evidence = await _gather(books, performance.tally, await asyncio.to_thread(worker.stop))
+        exit_status = await asyncio.to_thread(worker.stop)
+        evidence = await _gather(books, performance.tally, checked, exit_status)
         statement = await books.statement(_STATEMENT_LINES)
     return Report(evidence, statement, f"{worker.url}/metrics", metrics)
 
 
-async def _gather(books: Books, tally: Tally, exit_status: int) -> Evidence:
+async def _gather(
+    books: Books, tally: Tally, checked: CheckedBalances | None, exit_status: int
+) -> Evidence:
     return Evidence(
         tally=tally,
         ends=await books.ends(),
@@ -86,5 +91,6 @@ async def _gather(books: Books, tally: Tally, exit_status: int) -> Evidence:
         progress=await books.progress(),
         balances=await books.balances(),
         drift=await books.drift(),
+        checked=checked,
         exit_status=exit_status,
     )

@@ -22,7 +22,9 @@ from loyalty_worker.embedded.processes import temporary_directory
 from loyalty_worker.publishing.topics import TopicSpec, create_topics
 
 TOPIC: Final = "rating-slip-closed"
-PROMOTIONS = "promotion"
+PROMOTIONS: Final = "promotion"
+DRIFT_REQUESTS: Final = "drift-check-requested"
+DRIFT_ALERTS: Final = "loyalty-drift-alerts"
 PARTITIONS: Final = 4
 
 # As in production: lag and the service level are measured by the broker's clock.
@@ -62,7 +64,7 @@ def raised_stage(casinos: Sequence[Casino], announce: Callable[[str], None]) -> 
             asyncio.run(_prepare_database(postgres.superuser_url, casinos, announce)),
         )
         asyncio.run(_create_topics(stage.bootstrap_servers))
-        announce(f"topics {TOPIC} and {PROMOTIONS} have {PARTITIONS} partitions")
+        announce(f"topics of events, alerts and dead letters have {PARTITIONS} partitions each")
         yield stage
 
 
@@ -93,6 +95,7 @@ async def _prepare_database(
 
 async def _create_topics(bootstrap_servers: str) -> None:
     options = {"bootstrap_servers": [bootstrap_servers]}
-    names = (TOPIC, PROMOTIONS, f"{TOPIC}.dlq", f"{PROMOTIONS}.dlq")
+    inputs = (TOPIC, PROMOTIONS, DRIFT_REQUESTS)
+    names = (*inputs, *(f"{name}.dlq" for name in inputs), DRIFT_ALERTS)
     specs = [TopicSpec(name, _TOPIC_CONFIGURATION) for name in names]
     await create_topics(options, specs, PARTITIONS, 1)
