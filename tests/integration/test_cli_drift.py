@@ -237,7 +237,7 @@ async def test_one_casino_is_checked_alone_and_listed_alone(house: House) -> Non
 
     assert (alone["verdict"], alone["players_checked"]) == ("clean", 0)
     assert before.stdout == ""
-    assert "1 casinos were never checked" in before.stderr
+    assert "casinos never checked: 1" in before.stderr
     assert both.returncode == 3
     run = runs[0]["id"]
     players = SOUND + len(PLANTS)
@@ -339,6 +339,21 @@ async def test_an_interrupted_check_goes_on_where_it_stood(house: House) -> None
     players = SOUND + len(PLANTS)
     assert (run["verdict"], run["players_checked"]) == ("clean", players)
     assert tuple(await row_of(house.database, state)) == (1, players)
+
+
+async def test_a_check_that_was_given_up_meanwhile_is_neither_clean_nor_drift(house: House) -> None:
+    async with connected(house.database.superuser) as superuser:
+        await superuser.execute(
+            "CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+            " NEW.verdict := 'abandoned'; NEW.finished_at := now(); RETURN NEW; END$$"
+        )
+        await superuser.execute(
+            "CREATE TRIGGER give_up BEFORE UPDATE ON drift_check_run FOR EACH ROW"
+            " WHEN (NEW.finished_at IS NULL) EXECUTE FUNCTION give_up()"
+        )
+    run = await house.drift("check")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "was given up; check anew" in run.stderr
 
 
 async def test_a_run_s_players_are_reconciled_but_not_to_fit_a_ledger_that_lost_entries(

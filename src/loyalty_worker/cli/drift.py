@@ -36,8 +36,6 @@ from loyalty_worker.settings import Settings, load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
 
 drift = typer.Typer(help="Cached balances against the ledger.", no_args_is_help=True)
-drift.command("list")(list_all)
-drift.command("reconcile")(reconcile)
 
 _REQUEST_SOURCE = "/loyalty-worker/command-line"
 _PROGRESS_SECONDS = 2.0
@@ -136,3 +134,7 @@ async def _publish(settings: Settings, record: OutgoingRecord) -> None:
         ) from None
     finally:
         await publisher.close()
+
+
+drift.command("list")(list_all)
+drift.command("reconcile")(reconcile)

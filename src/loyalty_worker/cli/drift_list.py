@@ -97,6 +97,6 @@ async def _require(opened: asyncpg.Connection, casino: UUID | None) -> None:
 def _say_how_old(checked: CheckedCasinos, *, none: bool) -> None:
     """Say what an answer is worth, so that nothing checked is not taken for nothing wrong."""
     if checked.unchecked:
-        say(f"{checked.unchecked} casinos were never checked; `loyalty drift check` does it now")
+        say(f"casinos never checked: {checked.unchecked}; `loyalty drift check` does it now")
     if none and checked.since is not None:
         say(f"no drift is open, by checks of {checked.since:%Y-%m-%d %H:%M:%S %Z} or later")
