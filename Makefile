@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test faults check plants lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
+.PHONY: help setup demo test faults bench check plants lock kafka-jars kafka-jars-lock schema-snapshot refusals-table clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -99,3 +99,6 @@ clean: ## remove all that these targets made
 
 faults: setup ## ten minutes of faults under traffic, with new seeds, and a table of what came of each
 	@PYTHONPATH=tests $(BIN)/python tests/faultsoak.py
+
+bench: setup ## a million entries: the drift check beside bare sums, its memory, posting beside it
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks

@@ -1,0 +1,39 @@
+"""The benchmark as a whole: a server of its own, a filled ledger, and every measurement on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.checking import measure_checks
+from benchmarks.filling import Shape, fill
+from benchmarks.measures import Figure, rounds
+from benchmarks.memory import measure_memory
+from benchmarks.posting import measure_posting
+from loyalty_worker.embedded.logins import DatabaseUrls
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large, how often, and how long at most; `batches` are per round and connection."""
+
+    shape: Shape
+    rounds: int
+    least_rounds: int
+    check_seconds: float
+    posting_seconds: float
+    batches: int
+
+
+async def measure(database: DatabaseUrls, plan: Plan, say: Callable[[str], None]) -> list[Figure]:
+    """Fill a migrated database and measure on it."""
+    shape = plan.shape
+    say(f"filling: {shape.entries:,} entries of {shape.players:,} players")
+    await fill(database, shape)
+    say("checking, each way once a round")
+    counted = rounds(plan.rounds, plan.least_rounds, plan.check_seconds)
+    figures = await measure_checks(database, shape, counted)
+    say("watching memory")
+    figures += await measure_memory(database)
+    say("posting, undisturbed and beside checks")
+    counted = rounds(plan.rounds, plan.least_rounds, plan.posting_seconds)
+    figures += await measure_posting(database, shape, counted, plan.batches)
+    return figures
