@@ -591,12 +591,11 @@ BEGIN
             casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
             drift_percentage, ledger_entry_count, last_ledger_update
         )
-        SELECT c.casino_id, p_run_id, s.player_id, k.kind, k.current_balance, k.computed_balance,
+        SELECT c.casino_id, p_run_id, k.player_id, k.kind, k.current_balance, k.computed_balance,
             k.drift, round(k.drift::numeric * 100 / nullif(abs(k.computed_balance), 0), 4),
             k.ledger_entry_count, k.last_ledger_update
         FROM compared AS c
-        CROSS JOIN LATERAL unnest(c.suspects) AS s (player_id)
-        CROSS JOIN LATERAL drift_kinds(c.casino_id, s.player_id) AS k
+        CROSS JOIN LATERAL drift_kinds(c.casino_id, c.suspects) AS k
         RETURNING 1
     ), counted AS (
         INSERT INTO drift_check_casino AS n (casino_id, run_id, players_checked)
@@ -1127,13 +1126,12 @@ CREATE FUNCTION public.check_loyalty_balance_drift(p_casino_id uuid DEFAULT NULL
 BEGIN
     PERFORM require_drift_scope(p_casino_id);
     RETURN QUERY
-    SELECT d.casino_id, s.player_id, k.current_balance, k.computed_balance, k.drift,
+    SELECT d.casino_id, k.player_id, k.current_balance, k.computed_balance, k.drift,
         k.ledger_entry_count, k.last_ledger_update, k.kind
     FROM compare_balances(NULL, NULL, p_casino_id, NULL, NULL) AS d
-    CROSS JOIN LATERAL unnest(d.suspects) AS s (player_id)
-    CROSS JOIN LATERAL drift_kinds(d.casino_id, s.player_id) AS k
+    CROSS JOIN LATERAL drift_kinds(d.casino_id, d.suspects) AS k
     WHERE k.kind <> 'balance' OR abs(k.drift) > p_drift_threshold
-    ORDER BY abs(k.drift) DESC, d.casino_id, s.player_id, k.kind;
+    ORDER BY abs(k.drift) DESC, d.casino_id, k.player_id, k.kind;
 END
 $$;
 
@@ -1501,21 +1499,26 @@ $$;
 
 
 --
--- Name: drift_kinds(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+-- Name: drift_kinds(uuid, uuid[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.drift_kinds(p_casino_id uuid, p_player_id uuid) RETURNS TABLE(kind text, current_balance bigint, computed_balance bigint, drift bigint, ledger_entry_count bigint, last_ledger_update timestamp with time zone)
+CREATE FUNCTION public.drift_kinds(p_casino_id uuid, p_player_ids uuid[]) RETURNS TABLE(player_id uuid, kind text, current_balance bigint, computed_balance bigint, drift bigint, ledger_entry_count bigint, last_ledger_update timestamp with time zone)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 BEGIN
+    -- LATERAL: one probe a player
     RETURN QUERY
-    SELECT k.kind, c.current_balance, e.balance,
+    SELECT p.player_id, k.kind, c.current_balance, e.balance,
         least(greatest(coalesce(c.current_balance, 0)::numeric - e.balance, -9e18), 9e18)::bigint,
         e.number, e.last_update
-    FROM (
+    FROM unnest(p_player_ids) AS p (player_id)
+    CROSS JOIN LATERAL (
         SELECT coalesce(sum(n.points_delta), 0)::bigint AS balance,
             count(*) AS number,
             max(n.entry_no) AS newest_no,
@@ -1529,11 +1532,11 @@ BEGIN
                 lag(l.entry_no, 1, 0::bigint) OVER chain AS previous_no,
                 lag(l.balance_after, 1, 0::bigint) OVER chain AS previous_balance
             FROM loyalty_ledger AS l
-            WHERE l.casino_id = p_casino_id AND l.player_id = p_player_id
+            WHERE l.casino_id = p_casino_id AND l.player_id = p.player_id
             WINDOW chain AS (ORDER BY l.entry_no)
         ) AS n
     ) AS e
-    LEFT JOIN player_loyalty AS c ON c.casino_id = p_casino_id AND c.player_id = p_player_id
+    LEFT JOIN player_loyalty AS c ON c.casino_id = p_casino_id AND c.player_id = p.player_id
     CROSS JOIN LATERAL (
         VALUES
         ('balance', e.number > 0 AND c.current_balance <> e.balance),
@@ -1988,30 +1991,63 @@ $$;
 CREATE FUNCTION public.judge_drift_findings(p_run_id uuid, p_casino_id uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
+DECLARE
+    v_severities CONSTANT text[] := ARRAY['critical', 'warning', 'info'];
+    v_casino record;
+    v_drifted bigint;
 BEGIN
     INSERT INTO drift_check_casino (casino_id, run_id, players_checked)
     SELECT c.id, p_run_id, 0 FROM casino AS c
     WHERE p_casino_id IS NULL OR c.id = p_casino_id
     ON CONFLICT (casino_id, run_id) DO NOTHING;
 
-    UPDATE drift_check_casino AS n
-    SET players_drifted = (
+    -- one casino at a time: what was found just now no statistics know, and no join may rest on them
+    FOR v_casino IN
+        SELECT n.casino_id, n.players_checked
+        FROM drift_check_casino AS n
+        WHERE n.run_id = p_run_id
+        ORDER BY n.casino_id
+    LOOP
+        v_drifted := (
             SELECT count(DISTINCT f.player_id) FROM drift_finding AS f
-            WHERE f.casino_id = n.casino_id AND f.run_id = n.run_id
-        ),
-        closed_at = now()
-    WHERE n.run_id = p_run_id;
+            WHERE f.casino_id = v_casino.casino_id AND f.run_id = p_run_id
+        );
+        -- findings before the casino, as settle_drift_findings locks them
+        UPDATE drift_finding AS f
+        SET severity = CASE
+            WHEN abs(f.drift) > 1000 OR f.kind IN ('entries_missing', 'chain_broken')
+                OR v_drifted * 20 > v_casino.players_checked THEN 'critical'
+            WHEN abs(f.drift) > 100 THEN 'warning'
+            ELSE 'info'
+        END
+        WHERE f.casino_id = v_casino.casino_id AND f.run_id = p_run_id;
 
-    UPDATE drift_finding AS f
-    SET severity = CASE
-        WHEN abs(f.drift) > 1000 OR f.kind IN ('entries_missing', 'chain_broken')
-            OR n.players_drifted * 20 > n.players_checked THEN 'critical'
-        WHEN abs(f.drift) > 100 THEN 'warning'
-        ELSE 'info'
-    END
-    FROM drift_check_casino AS n
-    WHERE f.run_id = p_run_id AND n.run_id = f.run_id AND n.casino_id = f.casino_id;
+        UPDATE drift_check_casino AS n
+        SET closed_at = now(),
+            players_drifted = v_drifted,
+            open_critical = t.critical,
+            open_warning = t.warning,
+            open_info = t.info,
+            open_points = t.points
+        FROM (
+            SELECT count(*) FILTER (WHERE d.gravest = 1) AS critical,
+                count(*) FILTER (WHERE d.gravest = 2) AS warning,
+                count(*) FILTER (WHERE d.gravest = 3) AS info,
+                coalesce(sum(d.points), 0) AS points
+            FROM (
+                SELECT min(array_position(v_severities, f.severity)) AS gravest,
+                    max(abs(f.drift)) AS points
+                FROM drift_finding AS f
+                WHERE f.casino_id = v_casino.casino_id AND f.run_id = p_run_id
+                    AND f.reconciled_at IS NULL
+                GROUP BY f.player_id
+            ) AS d
+        ) AS t
+        WHERE n.casino_id = v_casino.casino_id AND n.run_id = p_run_id;
+    END LOOP;
 END
 $$;
 
@@ -2751,29 +2787,24 @@ BEGIN
     ) AS g (gauge, value);
 
     RETURN QUERY
-    WITH drifted AS (
-        SELECT min(array_position(ARRAY['critical', 'warning', 'info'], f.severity)) AS gravest,
-            max(abs(f.drift)) AS points
-        FROM casino AS c
-        CROSS JOIN LATERAL (
-            SELECT x.run_id
-            FROM drift_check_casino AS x
-            WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
-            ORDER BY x.closed_at DESC
-            LIMIT 1
-        ) AS n
-        JOIN drift_finding AS f ON f.casino_id = c.id AND f.run_id = n.run_id
-        WHERE f.reconciled_at IS NULL
-        GROUP BY f.casino_id, f.player_id
-    )
-    SELECT 'drift_players', (ARRAY['critical', 'warning', 'info'])[d.gravest], NULL::text,
-        count(*)::double precision
-    FROM drifted AS d
-    GROUP BY d.gravest
-    UNION ALL
-    SELECT 'drift_points_abs', '', NULL, sum(d.points)::double precision
-    FROM drifted AS d
-    HAVING count(*) > 0;
+    SELECT g.gauge, g.label, NULL::text, sum(g.value)::double precision
+    FROM casino AS c
+    CROSS JOIN LATERAL (
+        SELECT x.open_critical, x.open_warning, x.open_info, x.open_points
+        FROM drift_check_casino AS x
+        WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
+        ORDER BY x.closed_at DESC
+        LIMIT 1
+    ) AS n
+    CROSS JOIN LATERAL (
+        VALUES
+        ('drift_players', 'critical', n.open_critical::numeric),
+        ('drift_players', 'warning', n.open_warning),
+        ('drift_players', 'info', n.open_info),
+        ('drift_points_abs', '', n.open_points)
+    ) AS g (gauge, label, value)
+    GROUP BY g.gauge, g.label
+    HAVING sum(g.value) > 0;
 END
 $$;
 
@@ -3306,30 +3337,6 @@ $$;
 
 
 --
--- Name: publish_event(text, text, text, text, text, timestamp with time zone, json); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.publish_event(p_topic text, p_key text, p_source text, p_id text, p_type text, p_time timestamp with time zone, p_data json) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-    INSERT INTO outbox_record (topic, key, value, headers)
-    VALUES (
-        p_topic,
-        convert_to(p_key, 'UTF8'),
-        convert_to(json_build_object(
-            'specversion', '1.0', 'id', p_id, 'source', p_source, 'type', p_type,
-            'time', rfc3339_time(p_time), 'datacontenttype', 'application/json', 'data', p_data
-        )::text, 'UTF8'),
-        jsonb_build_array(jsonb_build_array(
-            encode('content-type', 'base64'),
-            encode('application/cloudevents+json; charset=UTF-8', 'base64')
-        ))
-    )
-$$;
-
-
---
 -- Name: purge_stored_records(interval); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3638,35 +3645,14 @@ CREATE TABLE public.drift_check_run (
 CREATE FUNCTION public.report_drift_check(p_run public.drift_check_run, p_alerts_topic text, p_source text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off'
     AS $$
 DECLARE
+    v_time CONSTANT text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
     v_severities json;
     v_casinos json;
 BEGIN
-    PERFORM write_audit(f.casino_id, 'drift', 'drift_detected', jsonb_build_object(
-            'run_id', f.run_id, 'player_id', f.player_id, 'kind', f.kind, 'drift', f.drift,
-            'severity', f.severity
-        )),
-        publish_event(
-            p_alerts_topic, concat_ws(':', f.casino_id, f.player_id), p_source,
-            concat_ws(':', f.run_id, f.casino_id, f.player_id, f.kind),
-            'loyalty.balance-drift.detected.v1', f.detected_at,
-            json_build_object(
-                'severity', f.severity, 'kind', f.kind,
-                'casino_id', f.casino_id, 'player_id', f.player_id,
-                'current_balance', f.current_balance, 'computed_balance', f.computed_balance,
-                'drift', f.drift, 'drift_percentage', f.drift_percentage,
-                'ledger_entry_count', f.ledger_entry_count,
-                'last_ledger_update', rfc3339_time(f.last_ledger_update),
-                'run_id', f.run_id, 'detected_at', rfc3339_time(f.detected_at)
-            )
-        )
-    FROM (
-        SELECT * FROM drift_finding AS x
-        WHERE x.run_id = p_run.id
-        ORDER BY x.casino_id, x.player_id, x.kind
-    ) AS f;
-
     SELECT json_build_object(
         'critical', count(*) FILTER (WHERE f.severity = 'critical'),
         'warning', count(*) FILTER (WHERE f.severity = 'warning'),
@@ -3679,25 +3665,68 @@ BEGIN
     ) ORDER BY n.casino_id), '[]') INTO v_casinos
     FROM drift_check_casino AS n WHERE n.run_id = p_run.id;
 
+    INSERT INTO audit_log (casino_id, domain, action, actor_name, correlation_id, details)
+    SELECT f.casino_id, 'drift', 'drift_detected',
+        coalesce(nullif(current_setting('app.actor_name', true), ''), session_user),
+        nullif(current_setting('app.correlation_id', true), ''),
+        jsonb_build_object(
+            'run_id', f.run_id, 'player_id', f.player_id, 'kind', f.kind, 'drift', f.drift,
+            'severity', f.severity
+        )
+    FROM drift_finding AS f
+    WHERE f.run_id = p_run.id
+    ORDER BY f.casino_id, f.player_id, f.kind;
     PERFORM write_audit(p_run.casino_id, 'drift', 'drift_check_completed', jsonb_build_object(
         'run_id', p_run.id, 'trigger', p_run.trigger, 'verdict', p_run.verdict,
         'players_checked', p_run.players_checked, 'entries_checked', p_run.entries_checked,
         'players_drifted', p_run.players_drifted, 'largest_drift', p_run.largest_drift,
         'severities', v_severities
     ));
-    PERFORM publish_event(
-        p_alerts_topic, p_run.casino_id::text, p_source, p_run.id || ':completed',
-        'loyalty.drift-check.completed.v1', p_run.finished_at,
-        json_build_object(
-            'run_id', p_run.id, 'trigger', p_run.trigger, 'casino_id', p_run.casino_id,
-            'verdict', p_run.verdict,
-            'started_at', rfc3339_time(p_run.started_at),
-            'finished_at', rfc3339_time(p_run.finished_at),
-            'players_checked', p_run.players_checked, 'entries_checked', p_run.entries_checked,
-            'players_drifted', p_run.players_drifted, 'largest_drift', p_run.largest_drift,
-            'severities', v_severities, 'casinos', v_casinos
-        )
-    );
+
+    INSERT INTO outbox_record (topic, key, value, headers)
+    SELECT p_alerts_topic, convert_to(e.key, 'UTF8'),
+        convert_to(json_build_object(
+            'specversion', '1.0', 'id', e.id, 'source', p_source, 'type', e.type,
+            'time', to_char(e.time, v_time), 'datacontenttype', 'application/json',
+            'data', e.data
+        )::text, 'UTF8'),
+        jsonb_build_array(jsonb_build_array(
+            encode('content-type', 'base64'),
+            encode('application/cloudevents+json; charset=UTF-8', 'base64')
+        ))
+    FROM (
+        SELECT 1 AS place, f.casino_id, f.player_id, f.kind,
+            f.casino_id || ':' || f.player_id AS key,
+            f.run_id || ':' || f.casino_id || ':' || f.player_id || ':' || f.kind AS id,
+            'loyalty.balance-drift.detected.v1' AS type,
+            f.detected_at AS time,
+            json_build_object(
+                'severity', f.severity, 'kind', f.kind,
+                'casino_id', f.casino_id, 'player_id', f.player_id,
+                'current_balance', f.current_balance, 'computed_balance', f.computed_balance,
+                'drift', f.drift, 'drift_percentage', f.drift_percentage,
+                'ledger_entry_count', f.ledger_entry_count,
+                'last_ledger_update', to_char(f.last_ledger_update, v_time),
+                'run_id', f.run_id, 'detected_at', to_char(f.detected_at, v_time)
+            ) AS data
+        FROM drift_finding AS f
+        WHERE f.run_id = p_run.id
+        UNION ALL
+        SELECT 2, NULL, NULL, NULL,
+            p_run.casino_id::text, p_run.id || ':completed', 'loyalty.drift-check.completed.v1',
+            p_run.finished_at,
+            json_build_object(
+                'run_id', p_run.id, 'trigger', p_run.trigger, 'casino_id', p_run.casino_id,
+                'verdict', p_run.verdict,
+                'started_at', to_char(p_run.started_at, v_time),
+                'finished_at', to_char(p_run.finished_at, v_time),
+                'players_checked', p_run.players_checked,
+                'entries_checked', p_run.entries_checked,
+                'players_drifted', p_run.players_drifted, 'largest_drift', p_run.largest_drift,
+                'severities', v_severities, 'casinos', v_casinos
+            )
+    ) AS e
+    ORDER BY e.place, e.casino_id, e.player_id, e.kind;
 END
 $$;
 
@@ -3916,18 +3945,6 @@ BEGIN
     LIMIT 1;
     RETURN v_entry;
 END
-$$;
-
-
---
--- Name: rfc3339_time(timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.rfc3339_time(p_time timestamp with time zone) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-    SELECT to_char(p_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
 
@@ -4548,13 +4565,44 @@ CREATE FUNCTION public.settle_drift_findings(p_casino_id uuid, p_player_id uuid)
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    v_of_cache CONSTANT text[] := ARRAY[
+        'balance', 'entry_count', 'cache_missing', 'cache_without_entries'
+    ];
+    v_severities CONSTANT text[] := ARRAY['critical', 'warning', 'info'];
     v_settled bigint;
 BEGIN
     PERFORM require_caller(ARRAY[p_casino_id], ARRAY['operator']);
+    PERFORM FROM drift_finding AS f
+    WHERE f.casino_id = p_casino_id AND f.player_id = p_player_id AND f.reconciled_at IS NULL
+    ORDER BY f.run_id, f.kind
+    FOR NO KEY UPDATE;
+
+    -- what the player counts as in each closed run, before and after
+    UPDATE drift_check_casino AS n
+    SET open_critical = n.open_critical - (b.gravest = 1)::integer
+            + coalesce((b.gravest_left = 1)::integer, 0),
+        open_warning = n.open_warning - (b.gravest = 2)::integer
+            + coalesce((b.gravest_left = 2)::integer, 0),
+        open_info = n.open_info - (b.gravest = 3)::integer
+            + coalesce((b.gravest_left = 3)::integer, 0),
+        open_points = n.open_points - b.points + coalesce(b.points_left, 0)
+    FROM (
+        SELECT f.run_id,
+            min(array_position(v_severities, f.severity)) AS gravest,
+            max(abs(f.drift)) AS points,
+            min(array_position(v_severities, f.severity))
+            FILTER (WHERE f.kind <> ALL (v_of_cache)) AS gravest_left,
+            max(abs(f.drift)) FILTER (WHERE f.kind <> ALL (v_of_cache)) AS points_left
+        FROM drift_finding AS f
+        WHERE f.casino_id = p_casino_id AND f.player_id = p_player_id AND f.reconciled_at IS NULL
+        GROUP BY f.run_id
+    ) AS b
+    WHERE n.casino_id = p_casino_id AND n.run_id = b.run_id AND n.closed_at IS NOT NULL;
+
     UPDATE drift_finding AS f
     SET reconciled_at = now()
     WHERE f.casino_id = p_casino_id AND f.player_id = p_player_id AND f.reconciled_at IS NULL
-        AND f.kind IN ('balance', 'entry_count', 'cache_missing', 'cache_without_entries');
+        AND f.kind = ANY (v_of_cache);
     GET DIAGNOSTICS v_settled = ROW_COUNT;
     RETURN v_settled;
 END
@@ -5004,6 +5052,10 @@ CREATE TABLE public.drift_check_casino (
     players_checked bigint NOT NULL,
     players_drifted bigint,
     closed_at timestamp with time zone,
+    open_critical bigint DEFAULT 0 NOT NULL,
+    open_warning bigint DEFAULT 0 NOT NULL,
+    open_info bigint DEFAULT 0 NOT NULL,
+    open_points numeric DEFAULT 0 NOT NULL,
     CONSTRAINT drift_check_casino_closed_has_time CHECK (((players_drifted IS NULL) = (closed_at IS NULL)))
 );
 

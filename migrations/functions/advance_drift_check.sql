@@ -37,12 +37,11 @@ BEGIN
             casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
             drift_percentage, ledger_entry_count, last_ledger_update
         )
-        SELECT c.casino_id, p_run_id, s.player_id, k.kind, k.current_balance, k.computed_balance,
+        SELECT c.casino_id, p_run_id, k.player_id, k.kind, k.current_balance, k.computed_balance,
             k.drift, round(k.drift::numeric * 100 / nullif(abs(k.computed_balance), 0), 4),
             k.ledger_entry_count, k.last_ledger_update
         FROM compared AS c
-        CROSS JOIN LATERAL unnest(c.suspects) AS s (player_id)
-        CROSS JOIN LATERAL drift_kinds(c.casino_id, s.player_id) AS k
+        CROSS JOIN LATERAL drift_kinds(c.casino_id, c.suspects) AS k
         RETURNING 1
     ), counted AS (
         INSERT INTO drift_check_casino AS n (casino_id, run_id, players_checked)

@@ -61,29 +61,24 @@ BEGIN
     ) AS g (gauge, value);
 
     RETURN QUERY
-    WITH drifted AS (
-        SELECT min(array_position(ARRAY['critical', 'warning', 'info'], f.severity)) AS gravest,
-            max(abs(f.drift)) AS points
-        FROM casino AS c
-        CROSS JOIN LATERAL (
-            SELECT x.run_id
-            FROM drift_check_casino AS x
-            WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
-            ORDER BY x.closed_at DESC
-            LIMIT 1
-        ) AS n
-        JOIN drift_finding AS f ON f.casino_id = c.id AND f.run_id = n.run_id
-        WHERE f.reconciled_at IS NULL
-        GROUP BY f.casino_id, f.player_id
-    )
-    SELECT 'drift_players', (ARRAY['critical', 'warning', 'info'])[d.gravest], NULL::text,
-        count(*)::double precision
-    FROM drifted AS d
-    GROUP BY d.gravest
-    UNION ALL
-    SELECT 'drift_points_abs', '', NULL, sum(d.points)::double precision
-    FROM drifted AS d
-    HAVING count(*) > 0;
+    SELECT g.gauge, g.label, NULL::text, sum(g.value)::double precision
+    FROM casino AS c
+    CROSS JOIN LATERAL (
+        SELECT x.open_critical, x.open_warning, x.open_info, x.open_points
+        FROM drift_check_casino AS x
+        WHERE x.casino_id = c.id AND x.closed_at IS NOT NULL
+        ORDER BY x.closed_at DESC
+        LIMIT 1
+    ) AS n
+    CROSS JOIN LATERAL (
+        VALUES
+        ('drift_players', 'critical', n.open_critical::numeric),
+        ('drift_players', 'warning', n.open_warning),
+        ('drift_players', 'info', n.open_info),
+        ('drift_points_abs', '', n.open_points)
+    ) AS g (gauge, label, value)
+    GROUP BY g.gauge, g.label
+    HAVING sum(g.value) > 0;
 END
 $$;
 

@@ -50,13 +50,19 @@ CREATE INDEX drift_check_run_unfinished ON drift_check_run (advanced_at) WHERE f
 
 CREATE INDEX drift_check_run_finished ON drift_check_run (verdict, finished_at);
 
--- How many players of each casino a run looked at. The last two are null until the run is closed.
+-- How many players of each casino a run looked at. players_drifted and closed_at are null until the
+-- run is closed. open_…: of the players drifted, those not reconciled, by their gravest severity,
+-- and their points, any sum of which fits; every replica reads these every few seconds.
 CREATE TABLE drift_check_casino (
     casino_id uuid NOT NULL,
     run_id uuid NOT NULL,
     players_checked bigint NOT NULL,
     players_drifted bigint,
     closed_at timestamptz,
+    open_critical bigint NOT NULL DEFAULT 0,
+    open_warning bigint NOT NULL DEFAULT 0,
+    open_info bigint NOT NULL DEFAULT 0,
+    open_points numeric NOT NULL DEFAULT 0,
     PRIMARY KEY (casino_id, run_id),
     CONSTRAINT drift_check_casino_closed_has_time
         CHECK ((players_drifted IS NULL) = (closed_at IS NULL))
@@ -114,8 +120,11 @@ GRANT UPDATE (
     advanced_at, finished_at, after_casino_id, after_player_id, walked, players_checked,
     entries_checked, players_drifted, largest_drift, verdict
 ) ON drift_check_run TO loyalty_worker, loyalty_operator;
-GRANT INSERT, UPDATE (players_checked, players_drifted, closed_at)
+GRANT INSERT (casino_id, run_id, players_checked)
 ON drift_check_casino TO loyalty_worker, loyalty_operator;
+GRANT UPDATE (
+    players_checked, players_drifted, closed_at, open_critical, open_warning, open_info, open_points
+) ON drift_check_casino TO loyalty_worker, loyalty_operator;
 GRANT INSERT (
     casino_id, run_id, player_id, kind, current_balance, computed_balance, drift,
     drift_percentage, ledger_entry_count, last_ledger_update
