@@ -334,8 +334,9 @@ async def test_an_interrupted_check_goes_on_where_it_stood(house: House) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while not (await row_of(house.database, state))[1]:
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while not (await row_of(house.database, state))[1]:
+            await asyncio.sleep(0.05)
     check.send_signal(signal.SIGINT)
     output, errors = await check.communicate()
     await house.plant("raised")  # behind the position: this run does not look there again
@@ -375,6 +376,7 @@ async def test_a_run_s_players_are_reconciled_but_not_to_fit_a_ledger_that_lost_
     assert await value_of(house.database, caches) == before
     assert await house.audited() == []
     done = house.by_name(await house.told(3, *reconcile, *WHY))
+    open_ = await house.told(0, "list")
     again = await house.drift(*reconcile, *WHY)
 
     damaged = (6300, None, 3, None, "refused: LOYALTY_LEDGER_DAMAGED", None)
@@ -400,6 +402,7 @@ async def test_a_run_s_players_are_reconciled_but_not_to_fit_a_ledger_that_lost_
     for name in mended:
         assert await house.cache(name) == (done[name][1], done[name][3])
     assert len(await house.audited()) == len(mended)
+    assert {house.name_of(row) for row in open_} == PLANTS.keys() - mended
     assert again.returncode == 3
     assert again.stderr.count("LOYALTY_LEDGER_DAMAGED") == 1
     assert "2 of 5 players are left as they are" in again.stderr
