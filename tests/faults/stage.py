@@ -15,7 +15,7 @@ from loyalty_worker.embedded.logins import DatabaseUrls
 from loyalty_worker.embedded.postgres import EmbeddedPostgres
 from loyalty_worker.embedded.processes import temporary_directory
 from parts.crashing_worker import CrashingWorker
-from parts.kafka import create_topic, topic_name
+from parts.kafka import create_drift_topics, create_topic, drift_topics, topic_name
 from parts.postgres import Databases, chosen_binaries, databases_on
 from parts.proxy import TcpProxy
 from parts.traffic import Traffic
@@ -105,6 +105,7 @@ class Stage:
             LOYALTY_DRAIN_TIMEOUT_SECONDS="12",
             LOYALTY_GRACEFUL_TIMEOUT_SECONDS="15",
             LOYALTY_POSITION_CHECK_SECONDS="2",
+            **drift_topics(self.topic),
         )
         self.workers = [self._worker(name, _CONSUMING) for name in ("first", "second")]
         self.keeper = self._worker("keeper", _KEEPING)
@@ -142,6 +143,7 @@ class Stage:
         for topic in (self.topic, self.traffic.promotion_topic):
             for name in (topic, f"{topic}.dlq"):
                 await create_topic(self.servers.kafka_address, name, PARTITIONS)
+        await create_drift_topics(self.servers.kafka_address, self.topic)
         await add_casino(self.database, self.traffic.casino_id)
         await asyncio.gather(*(worker.start() for worker in (*self.workers, self.keeper)))
         await self.until_ready()

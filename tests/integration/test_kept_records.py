@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient
 from command import Run, loyalty
 from conftest import TopicFactory
 from loyalty_worker.embedded.logins import DatabaseUrls
+from parts.kafka import create_drift_topics, delete_topics, drift_topics
 from parts.kafka import create_topic as make_topic
-from parts.kafka import delete_topics
 from parts.source import Part
 from parts.topics import end_offsets, publish, until_no_lag
 from parts.worker import WorkerProcess, running_worker, worker_environment
@@ -47,6 +47,7 @@ class House:
             self.kafka,
             self.slips_topic,
             LOYALTY_TOPIC_PROMOTION=self.promotions_topic,
+            **drift_topics(self.slips_topic),
         )
 
     @asynccontextmanager
@@ -114,6 +115,7 @@ async def house(
     copies = [f"{slips}.dlq", f"{promotions}.dlq"]
     for name in copies:
         await make_topic(kafka.address, name, 1, {"max.message.bytes": "20000"})
+    copies += await create_drift_topics(kafka.address, slips)
     yield House(database, kafka.address, slips, promotions, factory, directory)
     await delete_topics(kafka.address, copies)
 

@@ -105,6 +105,23 @@ async def create_topic(
             raise RuntimeError(f"topic {created} was not created: Kafka's error code {code}")
 
 
+def drift_topics(prefix: str) -> dict[str, str]:
+    """Return names for the drift check's topics, by setting; a relay needs them too."""
+    return {
+        "LOYALTY_TOPIC_DRIFT_CHECK_REQUESTED": f"{prefix}-requests",
+        "LOYALTY_TOPIC_DRIFT_ALERTS": f"{prefix}-alerts",
+    }
+
+
+async def create_drift_topics(bootstrap_servers: str, prefix: str) -> list[str]:
+    """Create the topics of `drift_topics`, and the one for dead letters; return their names."""
+    requests, alerts = drift_topics(prefix).values()
+    names = [requests, f"{requests}.dlq", alerts]
+    for name in names:
+        await create_topic(bootstrap_servers, name)
+    return names
+
+
 async def delete_topics(bootstrap_servers: str, names: list[str]) -> None:
     """Delete topics."""
     async with admin(bootstrap_servers) as client:
