@@ -20,11 +20,11 @@ from parts.postgres import chosen_binaries, migrated_database
 
 PLAN = Plan(
     shape=Shape(entries=1_000_000, players=100_000, casinos=4),
-    rounds=5,
-    least_rounds=3,
+    check_rounds=7,
+    posting_rounds=12,
     check_seconds=45,
     posting_seconds=45,
-    batches=8,
+    batches=4,
 )
 RESULTS = Path(__file__).parent / "results" / "drift.json"
 

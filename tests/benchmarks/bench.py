@@ -16,8 +16,8 @@ class Plan:
     """How large, how often, and how long at most; `batches` are per round and connection."""
 
     shape: Shape
-    rounds: int
-    least_rounds: int
+    check_rounds: int
+    posting_rounds: int
     check_seconds: float
     posting_seconds: float
     batches: int
@@ -29,11 +29,11 @@ async def measure(database: DatabaseUrls, plan: Plan, say: Callable[[str], None]
     say(f"filling: {shape.entries:,} entries of {shape.players:,} players")
     await fill(database, shape)
     say("checking, each way once a round")
-    counted = rounds(plan.rounds, plan.least_rounds, plan.check_seconds)
+    counted = rounds(plan.check_rounds, plan.check_seconds)
     figures = await measure_checks(database, shape, counted)
     say("watching memory")
     figures += await measure_memory(database)
     say("posting, undisturbed and beside checks")
-    counted = rounds(plan.rounds, plan.least_rounds, plan.posting_seconds)
+    counted = rounds(plan.posting_rounds, plan.posting_seconds)
     figures += await measure_posting(database, shape, counted, plan.batches)
     return figures

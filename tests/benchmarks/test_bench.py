@@ -19,7 +19,9 @@ SMALL = Shape(entries=3_000, players=200, casinos=2)
 async def test_every_figure_of_the_benchmark_is_measured(
     database: DatabaseUrls, tmp_path: Path
 ) -> None:
-    plan = Plan(SMALL, rounds=2, least_rounds=1, check_seconds=5, posting_seconds=5, batches=1)
+    plan = Plan(
+        SMALL, check_rounds=2, posting_rounds=1, check_seconds=5, posting_seconds=5, batches=1
+    )
     figures = await measure(database, plan, lambda _step: None)
     assert {figure.unit for figure in figures if figure.needed is not None} == {
         "of the bare sums",
