@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from conftest import TopicFactory
+from loyalty_worker.application.check_drift import ChunkLimits
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.embedded.logins import DatabaseUrls
 from parts.drift import FINISHED, SOURCE, DriftHouse, drift_house, request
@@ -21,8 +22,8 @@ from slips import Message
 from sqltools import add_casino, connected, drift_of, value_of
 
 CHECKS = 50
-CHUNK = 5_000
-PLAYERS = 8 * CHUNK
+CHUNK = ChunkLimits().players
+PLAYERS = 4 * CHUNK
 PARTITIONS = 2
 SESSION_SECONDS = 6
 ENTRIES = "SELECT count(*) FROM loyalty_ledger"
@@ -69,7 +70,7 @@ async def test_a_check_longer_than_a_session_keeps_its_member_and_another_goes_o
 ) -> None:
     await house.plant(PLAYERS)
     async with (
-        house.worker("drift", "slow", LOYALTY_DRIFT_CHECK_LOAD="0.01") as slow,
+        house.worker("drift", "slow", LOYALTY_DRIFT_CHECK_LOAD="0.002") as slow,
         house.worker("drift", "other") as other,
     ):
         partition = await until_shared(house, slow, other)

@@ -162,8 +162,8 @@ async def test_two_replicas_run_each_tick_once_and_one_goes_on_alone(house: Drif
         house.worker(parts, "first", **schedule) as first,
         house.worker(parts, "second", **schedule) as second,
     ):
-        await house.until(f"SELECT (({ANSWERED}) >= 4)::integer", 1)
-        requests = [identity_of(one) for one in await house.published(house.requests, 4)]
+        await house.until(f"SELECT (({ANSWERED}) >= 3)::integer", 1)
+        requests = [identity_of(one) for one in await house.published(house.requests, 3)]
         runs = await house.runs()
         newest = (await ticks_of(house))[-1]
         claimer, left = (
@@ -171,7 +171,7 @@ async def test_two_replicas_run_each_tick_once_and_one_goes_on_alone(house: Drif
         )
         await claimer.kill()
         known = len(await ticks_of(house))
-        await house.until(f"SELECT (({TICKS}) >= {known + 2})::integer", 1)
+        await house.until(f"SELECT (({TICKS}) >= {known + 1})::integer", 1)
     ticks = await ticks_of(house)
     asked = [EventIdentity(SCHEDULE_SOURCE, tick["asked_as"]) for tick in ticks]
     assert requests == asked[: len(requests)]
