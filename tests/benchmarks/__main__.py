@@ -22,7 +22,7 @@ PLAN = Plan(
     shape=Shape(entries=1_000_000, players=100_000, casinos=4),
     check_rounds=7,
     posting_rounds=12,
-    check_seconds=45,
+    check_seconds=35,
     posting_seconds=45,
     batches=4,
 )

@@ -30,6 +30,7 @@ DEFAULT_LOAD = ChunkLimits(load=Settings.model_fields["drift_check_load"].defaul
 FULL_LOAD = ChunkLimits(load=1.0)
 _NEEDED = 0.3
 _SAMPLE = 1000
+_SUMS = 3
 
 # count(points) keeps the planner from leaving the sum out
 _FLOOR = """
@@ -95,7 +96,7 @@ async def measure_checks(
     rates: dict[str, list[float]] = defaultdict(list)
     rng = random.Random(1)
     async with connected(database.superuser) as superuser, worker_checks(database) as checks:
-        await superuser.fetchrow(_FLOOR)
+        await _sum_up(superuser)
         for _ in counted:
             floor, full, default = (
                 Watch(superuser.get_server_pid()),
@@ -104,18 +105,19 @@ async def measure_checks(
             )
             # before and after, so that other work of the machine falls on both alike
             with floor.running():
-                await superuser.fetchrow(_FLOOR)
+                await _sum_up(superuser)
             with full.running():
                 await checks.run(FULL_LOAD)
             with floor.running():
-                await superuser.fetchrow(_FLOOR)
+                await _sum_up(superuser)
             with default.running():
                 await checks.run(DEFAULT_LOAD)
             statement = Watch(await checks.backend())
             with statement.running():
                 await checks.in_one_statement()
-            rates["floor"].append(2 * shape.entries / floor.seconds)
-            rates["floor, processor"].append(2 * shape.entries / floor.processor_seconds)
+            summed = 2 * _SUMS * shape.entries
+            rates["floor"].append(summed / floor.seconds)
+            rates["floor, processor"].append(summed / floor.processor_seconds)
             rates["full"].append(shape.entries / full.seconds)
             rates["full, processor"].append(shape.entries / full.processor_seconds)
             rates["default"].append(shape.entries / default.seconds)
@@ -140,6 +142,11 @@ def _figures(series: dict[str, Series]) -> list[Figure]:
         Figure("one statement", ratio, series["statement"].over(floor)),
         Figure("one query per player", ratio, series["player"].over(floor)),
     ]
+
+
+async def _sum_up(superuser: "asyncpg.Connection[asyncpg.Record]") -> None:
+    for _ in range(_SUMS):
+        await superuser.fetchrow(_FLOOR)
 
 
 async def _player_by_player(pool: asyncpg.Pool, shape: Shape, rng: random.Random) -> float:

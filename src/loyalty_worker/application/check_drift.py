@@ -18,8 +18,8 @@ class ChunkLimits:
     so that posting goes on. A step ends at `players` or `entries`, whichever comes first.
     """
 
-    players: int = 10_000
-    entries: int = 100_000
+    players: int = 20_000
+    entries: int = 200_000
     load: float = 0.5
 
 
