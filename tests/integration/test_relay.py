@@ -172,6 +172,24 @@ async def test_a_missing_topic_is_not_made_even_by_a_broker_that_would(
             assert await relay() == 1
 
 
+async def test_a_missing_topic_holds_up_no_other(
+    database: DatabaseUrls,
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    kafka: Part,
+    create_topic: TopicFactory,
+) -> None:
+    topic = await create_topic(1)
+    await make_topic(kafka.address, f"{topic}.dlq", 1)
+    await letters_on(database, "a-topic-nobody-made", 0, 1, 2)
+    await letters_on(database, topic, 0, 1, 2, 3)
+    async with publisher_on(kafka.address) as publisher:
+        relay = Relay(LetterCopies(pool, 5.0, {}), publisher)
+        for _ in range(2):
+            with pytest.raises(Fault, match="kafka_error"):
+                await relay()
+    assert len((await read(kafka.address, f"{topic}.dlq"))[0]) == 3
+
+
 async def topics_of(kafka: str) -> list[str]:
     client: AIOKafkaAdminClient
     async with admin(kafka) as client:

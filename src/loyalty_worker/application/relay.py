@@ -1,8 +1,12 @@
 """The relay: what the database says is to be published goes to Kafka, at least once, in order."""
 
-from loyalty_worker.ports import Outbox, Publisher
+from itertools import groupby
+from operator import attrgetter
+
+from loyalty_worker.ports import Fault, Outbox, Publisher
 
 _CHUNK = 200
+_WHOLE_BROKER = "kafka_unreachable"
 
 
 class Relay:
@@ -15,12 +19,23 @@ class Relay:
     async def __call__(self) -> int:
         """Publish a chunk and mark what the broker acknowledged; return how many that is.
 
-        A crash between the two publishes again. Raises `Fault`: then nothing is marked that was
-        not acknowledged, and the rows stay due.
+        A crash between the two publishes again. A topic that fails holds up no other of the
+        chunk. Raises `Fault` in the end: nothing is marked that was not acknowledged, and the rest
+        stays due.
         """
-        pending = await self._outbox.pending(_CHUNK)
-        if not pending:
-            return 0
-        done = await self._publisher.publish(pending)
-        await self._outbox.published([record.id for record in pending[:done]])
+        pending = sorted(await self._outbox.pending(_CHUNK), key=attrgetter("topic"))
+        done, failed = 0, None
+        for _, records in groupby(pending, key=attrgetter("topic")):
+            of_topic = list(records)
+            try:
+                published = await self._publisher.publish(of_topic)
+            except Fault as fault:
+                if fault.reason == _WHOLE_BROKER:
+                    raise
+                failed = fault
+                continue
+            await self._outbox.published([record.id for record in of_topic[:published]])
+            done += published
+        if failed is not None:
+            raise failed
         return done
