@@ -1362,17 +1362,12 @@ $$;
 CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_id uuid, p_casino_id uuid, p_max_players bigint, p_max_entries bigint) RETURNS TABLE(casino_id uuid, players bigint, entries bigint, last_player_id uuid, suspects uuid[])
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET jit TO 'off'
-    SET plan_cache_mode TO 'force_custom_plan'
     AS $$
 DECLARE
     v_after uuid;
     v_players bigint := p_max_players;
     v_entries bigint := p_max_entries;
-    v_taken uuid[];
-    v_cut boolean;
+    v_found record;
 BEGIN
     -- one casino at a time: only then do index scans begin at the player, and not at the casino
     FOR casino_id IN
@@ -1382,65 +1377,20 @@ BEGIN
         ORDER BY c.id
     LOOP
         v_after := CASE WHEN casino_id = p_after_casino_id THEN p_after_player_id END;
-        SELECT array_agg(d.player_id ORDER BY d.player_id) FILTER (WHERE d.taken),
-            coalesce(sum(d.entries) FILTER (WHERE d.taken), 0),
-            coalesce(array_agg(d.player_id) FILTER (WHERE d.taken AND NOT d.sound), '{}'),
-            coalesce(bool_or(NOT d.taken), false)
-        INTO v_taken, entries, suspects, v_cut
-        FROM (
-            SELECT m.player_id, m.entries, m.sound,
-                v_entries IS NULL OR v_entries >= sum(m.entries) OVER (
-                    ORDER BY m.player_id ROWS UNBOUNDED PRECEDING
-                ) AS taken
-            FROM (
-                SELECT coalesce(c.player_id, l.player_id) AS player_id,
-                    coalesce(l.entries, 0) AS entries,
-                    CASE
-                        WHEN c.player_id IS NULL THEN false
-                        WHEN l.player_id IS NULL THEN c.current_balance = 0 AND c.entry_count = 0
-                        ELSE c.entry_count = l.entries
-                            AND hashint8extended(c.entry_count, c.current_balance)
-                            = hashint8extended(0, 0) # l.chain
-                    END AS sound
-                FROM (
-                    SELECT b.player_id, b.current_balance, b.entry_count
-                    FROM player_loyalty AS b
-                    WHERE b.casino_id = compare_balances.casino_id
-                        AND (v_after IS NULL OR b.player_id > v_after)
-                    ORDER BY b.player_id
-                    LIMIT v_players
-                ) AS c
-                FULL JOIN (
-                    SELECT e.player_id,
-                        count(*) AS entries,
-                        bit_xor(
-                            hashint8extended(e.entry_no, e.balance_after)
-                            # hashint8extended(e.entry_no - 1, e.balance_after - e.points_delta)
-                        ) AS chain
-                    FROM (
-                        SELECT x.player_id, x.entry_no, x.points_delta, x.balance_after
-                        FROM loyalty_ledger AS x
-                        WHERE x.casino_id = compare_balances.casino_id
-                            AND (v_after IS NULL OR x.player_id > v_after)
-                        ORDER BY x.player_id, x.entry_no
-                        -- one more: a player who was cut off by this is beyond the limit
-                        LIMIT v_entries + 1
-                    ) AS e
-                    GROUP BY e.player_id
-                    ORDER BY e.player_id
-                    LIMIT v_players
-                ) AS l ON l.player_id = c.player_id
-                ORDER BY 1
-                LIMIT v_players
-            ) AS m
-        ) AS d;
-        players := coalesce(cardinality(v_taken), 0);
-        last_player_id := v_taken[players];
+        SELECT * INTO v_found FROM sound_players(casino_id, v_after, v_players, v_entries);
+        IF NOT v_found.is_sound THEN
+            SELECT * INTO v_found FROM suspect_players(casino_id, v_after, v_players, v_entries);
+        END IF;
+        players := v_found.players;
+        entries := v_found.entries;
+        last_player_id := v_found.last_player_id;
+        suspects := v_found.suspects;
         IF players > 0 THEN
             RETURN NEXT;
-        ELSIF v_cut AND v_entries = p_max_entries AND v_players IS NOT DISTINCT FROM p_max_players
+        ELSIF v_found.is_cut AND v_entries = p_max_entries
+            AND v_players IS NOT DISTINCT FROM p_max_players
         THEN
-            -- the next player alone has more entries
+            -- the first player alone has more entries
             RETURN QUERY
             SELECT * FROM compare_balances(
                 p_after_casino_id, p_after_player_id, p_casino_id, 1, NULL
@@ -1448,7 +1398,7 @@ BEGIN
         END IF;
         v_players := v_players - players;
         v_entries := v_entries - entries;
-        EXIT WHEN v_cut OR v_players = 0;
+        EXIT WHEN v_found.is_cut OR v_players = 0;
     END LOOP;
 END
 $$;
@@ -4610,6 +4560,73 @@ $$;
 
 
 --
+-- Name: sound_players(uuid, uuid, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.sound_players(p_casino_id uuid, p_after_player_id uuid, p_max_players bigint, p_max_entries bigint, OUT is_sound boolean, OUT players bigint, OUT entries bigint, OUT last_player_id uuid, OUT suspects uuid[], OUT is_cut boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+DECLARE
+    v_players uuid[];
+    v_count numeric;
+    v_caches bigint;
+    v_chains bigint;
+BEGIN
+    -- those whose cached counts are within the limit; counts that are wrong are found out below
+    SELECT array_agg(c.player_id ORDER BY c.player_id) FILTER (WHERE c.taken),
+        coalesce(sum(c.entry_count) FILTER (WHERE c.taken), 0),
+        coalesce(bit_xor(
+            hashint8extended(0, c.seed) # hashint8extended(c.entry_count, c.current_balance # c.seed)
+        ) FILTER (WHERE c.taken), 0),
+        coalesce(count(*) = p_max_players, false) OR coalesce(bool_or(NOT c.taken), false)
+    INTO v_players, v_count, v_caches, is_cut
+    FROM (
+        SELECT n.*, uuid_hash_extended(n.player_id, 0) AS seed,
+            -- as integers: running sums of bigints are numerics, which cost more than all the rest
+            p_max_entries IS NULL OR p_max_entries >= sum(
+                least(greatest(n.entry_count, 0), 2147483647)::integer
+            ) OVER (ORDER BY n.player_id ROWS UNBOUNDED PRECEDING) AS taken
+        FROM (
+            SELECT b.player_id, b.current_balance, b.entry_count
+            FROM player_loyalty AS b
+            WHERE b.casino_id = p_casino_id
+                AND (p_after_player_id IS NULL OR b.player_id > p_after_player_id)
+            ORDER BY b.player_id
+            LIMIT p_max_players
+        ) AS n
+    ) AS c;
+    players := coalesce(cardinality(v_players), 0);
+    last_player_id := v_players[players];
+    suspects := '{}';
+    IF is_cut AND players = 0 OR v_count NOT BETWEEN 0 AND 1e15 THEN
+        is_sound := false;
+        RETURN;
+    END IF;
+
+    SELECT count(*), coalesce(bit_xor(
+        hashint8extended(e.entry_no, e.balance_after # e.seed)
+        # hashint8extended(e.entry_no - 1, (e.balance_after - e.points_delta) # e.seed)
+    ), 0) INTO entries, v_chains
+    FROM (
+        SELECT l.entry_no, l.points_delta, l.balance_after,
+            uuid_hash_extended(l.player_id, 0) AS seed
+        FROM loyalty_ledger AS l
+        WHERE l.casino_id = p_casino_id
+            AND (p_after_player_id IS NULL OR l.player_id > p_after_player_id)
+            AND (NOT is_cut OR l.player_id <= last_player_id)
+        LIMIT v_count + 1
+    ) AS e;
+    is_sound := entries = v_count AND v_caches = v_chains;
+END
+$$;
+
+
+--
 -- Name: staff_casino(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -4641,6 +4658,79 @@ BEGIN
         AND s.id = v_claimed.actor_id
         AND s.role = v_claimed.staff_role
         AND s.status = 'active';
+END
+$$;
+
+
+--
+-- Name: suspect_players(uuid, uuid, bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.suspect_players(p_casino_id uuid, p_after_player_id uuid, p_max_players bigint, p_max_entries bigint, OUT players bigint, OUT entries bigint, OUT last_player_id uuid, OUT suspects uuid[], OUT is_cut boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+DECLARE
+    v_players uuid[];
+BEGIN
+    SELECT array_agg(d.player_id ORDER BY d.player_id) FILTER (WHERE d.taken),
+        coalesce(sum(d.entries) FILTER (WHERE d.taken), 0),
+        coalesce(array_agg(d.player_id) FILTER (WHERE d.taken AND NOT d.sound), '{}'),
+        coalesce(bool_or(NOT d.taken), false)
+    INTO v_players, entries, suspects, is_cut
+    FROM (
+        SELECT m.player_id, m.entries, m.sound,
+            p_max_entries IS NULL OR p_max_entries >= sum(m.entries) OVER (
+                ORDER BY m.player_id ROWS UNBOUNDED PRECEDING
+            ) AS taken
+        FROM (
+            SELECT coalesce(c.player_id, l.player_id) AS player_id,
+                coalesce(l.entries, 0) AS entries,
+                CASE
+                    WHEN c.player_id IS NULL THEN false
+                    WHEN l.player_id IS NULL THEN c.current_balance = 0 AND c.entry_count = 0
+                    ELSE c.entry_count = l.entries
+                        AND hashint8extended(c.entry_count, c.current_balance)
+                        = hashint8extended(0, 0) # l.chain
+                END AS sound
+            FROM (
+                SELECT b.player_id, b.current_balance, b.entry_count
+                FROM player_loyalty AS b
+                WHERE b.casino_id = p_casino_id
+                    AND (p_after_player_id IS NULL OR b.player_id > p_after_player_id)
+                ORDER BY b.player_id
+                LIMIT p_max_players
+            ) AS c
+            FULL JOIN (
+                SELECT e.player_id,
+                    count(*) AS entries,
+                    bit_xor(
+                        hashint8extended(e.entry_no, e.balance_after)
+                        # hashint8extended(e.entry_no - 1, e.balance_after - e.points_delta)
+                    ) AS chain
+                FROM (
+                    SELECT x.player_id, x.entry_no, x.points_delta, x.balance_after
+                    FROM loyalty_ledger AS x
+                    WHERE x.casino_id = p_casino_id
+                        AND (p_after_player_id IS NULL OR x.player_id > p_after_player_id)
+                    ORDER BY x.player_id, x.entry_no
+                    -- one more: a player who is cut off by this is beyond the limit
+                    LIMIT p_max_entries + 1
+                ) AS e
+                GROUP BY e.player_id
+                ORDER BY e.player_id
+                LIMIT p_max_players
+            ) AS l ON l.player_id = c.player_id
+            ORDER BY 1
+            LIMIT p_max_players
+        ) AS m
+    ) AS d;
+    players := coalesce(cardinality(v_players), 0);
+    last_player_id := v_players[players];
 END
 $$;
 
