@@ -2926,10 +2926,23 @@ CREATE FUNCTION public.pending_outbox(p_limit integer) RETURNS TABLE(id bigint, 
     AS $$
 BEGIN
     RETURN QUERY
-    SELECT o.id, o.topic, o.key, o.value, o.headers
-    FROM outbox_record AS o
-    ORDER BY o.id
-    LIMIT p_limit;
+    WITH RECURSIVE waiting AS (
+        -- topic after topic, one index probe each
+        (SELECT o.topic FROM outbox_record AS o ORDER BY o.topic LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT o.topic FROM outbox_record AS o
+            WHERE o.topic > w.topic ORDER BY o.topic LIMIT 1
+        )
+        FROM waiting AS w
+        WHERE w.topic IS NOT NULL
+    )
+    SELECT r.id, r.topic, r.key, r.value, r.headers
+    FROM waiting AS w
+    CROSS JOIN LATERAL (
+        SELECT * FROM outbox_record AS o WHERE o.topic = w.topic ORDER BY o.id LIMIT p_limit
+    ) AS r
+    ORDER BY r.id;
 END
 $$;
 
@@ -5660,6 +5673,13 @@ CREATE UNIQUE INDEX loyalty_ledger_reversal_once ON public.loyalty_ledger USING 
 --
 
 CREATE UNIQUE INDEX loyalty_ledger_statement ON public.loyalty_ledger USING btree (casino_id, player_id, entry_no) INCLUDE (points_delta, balance_after);
+
+
+--
+-- Name: outbox_record_by_topic; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbox_record_by_topic ON public.outbox_record USING btree (topic, id);
 
 
 --

@@ -11,6 +11,8 @@ CREATE TABLE outbox_record (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+CREATE INDEX outbox_record_by_topic ON outbox_record (topic, id);
+
 GRANT SELECT ON outbox_record TO loyalty_worker, loyalty_operator, loyalty_readonly;
 GRANT INSERT (topic, key, value, headers) ON outbox_record TO loyalty_worker, loyalty_operator;
 GRANT DELETE ON outbox_record TO loyalty_worker;

@@ -44,6 +44,17 @@ async def test_records_come_oldest_first_byte_for_byte_and_go_once_acknowledged(
     assert await _pending(worker) == []
 
 
+async def test_of_each_topic_as_many_come_so_that_none_holds_up_another(worker: Connection) -> None:
+    rows = [*["alerts"] * 5, *["requests"] * 3, *["alerts"] * 2, "others"]
+    for topic in rows:
+        await worker.execute(
+            "INSERT INTO outbox_record (topic, value, headers) VALUES ($1, 'x', '[]')", topic
+        )
+    found = await worker.fetch("SELECT id, topic FROM pending_outbox(4)")
+    assert [row["topic"] for row in found] == [*["alerts"] * 4, *["requests"] * 3, "others"]
+    assert [row["id"] for row in found] == sorted(row["id"] for row in found)
+
+
 async def test_of_those_who_claim_a_tick_one_gets_it_and_one_request_is_published(
     database: DatabaseUrls, worker: Connection
 ) -> None:
