@@ -1,6 +1,7 @@
 """A broker in memory: logs, committed offsets, and groups that fence who is no member any more."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,22 +14,20 @@ from loyalty_worker.domain.records import PartitionId, Record
 class Log:
     """One partition: offsets that hold no record are missing in `records`.
 
-    `written` are the values of all records that ever were there.
+    `written` are all records that ever were there.
     """
 
     at: PartitionId
     records: dict[int, Record] = field(default_factory=dict)
     beginning: int = 0
     end: int = 0
-    written: dict[int, bytes] = field(default_factory=dict)
+    written: dict[int, Record] = field(default_factory=dict)
 
-    def append(self, value: bytes) -> None:
+    def append(self, value: bytes, timestamp_ms: int = 0) -> None:
         """Write a record."""
         offset, self.end = self.end, self.end + 1
-        self.written[offset] = value
-        self.records[offset] = Record(
-            self.at.topic, self.at.partition, offset, offset, None, value, ()
-        )
+        record = Record(self.at.topic, self.at.partition, offset, timestamp_ms, None, value, ())
+        self.records[offset] = self.written[offset] = record
 
     def leave_out(self, count: int) -> None:
         """Pass offsets that nobody will read, as after an aborted transaction."""
@@ -43,7 +42,7 @@ class Log:
 
 @dataclass
 class Broker:
-    """Logs by partition, and the offsets of groups.
+    """Logs by partition, and the offsets of groups. `former` are those of deleted topics.
 
     `on_commit` sees each offset that is taken: group, partition, the former one, the new one.
     """
@@ -52,10 +51,13 @@ class Broker:
     on_commit: Callable[[str, PartitionId, int | None, int], None]
     committed: dict[tuple[str, PartitionId], int] = field(default_factory=dict)
     assignments: dict[tuple[str, PartitionId], object] = field(default_factory=dict)
+    former: list[Log] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
 
     def commit(self, group: str, at: PartitionId, offset: int, assignment: object) -> None:
         """Take an offset under the partition's newest assignment; raises under any other."""
         if self.assignments.get((group, at)) is not assignment:
+            self.seen["fenced commit"] += 1
             raise CommitFailedError("the group has rebalanced")
         self.on_commit(group, at, self.committed.get((group, at)), offset)
         self.committed[group, at] = offset
@@ -63,6 +65,14 @@ class Broker:
     def partitions(self, topic: str) -> list[PartitionId]:
         """Return a topic's partitions, in order."""
         return [at for at in self.logs if at.topic == topic]
+
+    def recreate(self, topic: str) -> None:
+        """Delete a topic, with what groups committed of it, and create it again, empty."""
+        for at in self.partitions(topic):
+            self.former.append(self.logs[at])
+            self.logs[at] = Log(at)
+            for which in [one for one in self.committed if one[1] == at]:
+                del self.committed[which]
 
     def forget_some(self, rng: random.Random, group: str, at: PartitionId) -> None:
         """Delete a part of what the group has committed."""

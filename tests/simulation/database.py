@@ -47,9 +47,8 @@ class FakeLedger:
     async def transaction(
         self, casino_ids: Collection[UUID], correlation_id: str
     ) -> AsyncIterator[FakeTransaction]:
-        async with self._view(casino_ids, correlation_id) as view:
+        async with self.writes(casino_ids, correlation_id) as view:
             yield self._transaction(view)
-            await self._commit(view)
 
     @asynccontextmanager
     async def rehearsal(
@@ -73,7 +72,17 @@ class FakeLedger:
             raise Fault("database_error", "55000")
         if row is None or row.generation == after:
             row = rows[group, at] = ProgressRow((after or 0) + 1, first_offset, first_offset)
+            self.server.tables.seen["later generation"] += after is not None
         return progress_of(row)
+
+    @asynccontextmanager
+    async def writes(
+        self, casino_ids: object = (), correlation_id: object = ""
+    ) -> AsyncIterator[View]:
+        """Open a transaction on the bare tables, and commit it at its end."""
+        async with self._view(casino_ids, correlation_id) as view:
+            yield view
+            await self._commit(view)
 
     @asynccontextmanager
     async def _view(self, _casino_ids: object, _correlation_id: object) -> AsyncIterator[View]:

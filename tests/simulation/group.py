@@ -11,7 +11,7 @@ from simulation.consumer import FakeConsumer
 from simulation.loop import owned_by
 from simulation.weather import Process, Weather
 
-REBALANCE_SECONDS = 10.0
+_REBALANCE_SECONDS = 10.0
 
 
 @dataclass(eq=False)
@@ -37,6 +37,7 @@ class Group:
     weather: Weather
     members: list[Member] = field(default_factory=list)
     rebalances: int = 0
+    rebalance_seconds: float = _REBALANCE_SECONDS
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def change(self) -> None:
@@ -59,7 +60,9 @@ class Group:
                     one.leaving = asyncio.create_task(one.supervisor.on_partitions_revoked(held))
         leaving = [one.leaving for one in joining if one.leaving is not None]
         if leaving:
-            await asyncio.wait(leaving, timeout=REBALANCE_SECONDS)
+            _, late = await asyncio.wait(leaving, timeout=self.rebalance_seconds)
+            for one_late in late:
+                one_late.add_done_callback(lambda _: self.change())  # it joins again, too late
         await self.weather.pause()
         in_time = [
             one

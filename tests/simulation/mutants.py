@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
-from loyalty_worker.application import judgement, post_batch, release_parked
-from loyalty_worker.consumers import partition, position
+from loyalty_worker.application import isolate, judgement, post_batch, redrive, release_parked
+from loyalty_worker.consumers import partition, position, supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,42 @@ MUTANTS = {
     ),
     "never looks whether its position holds": Mutant(
         partition, "if self._now() >= self._position_check_due:", "if False:"
+    ),
+    "goes on, as a zombie, under the next assignment": Mutant(
+        supervisor,
+        "        self._report.revoked(len(revoked))\n        await self._drain_tasks()\n",
+        "        self._report.revoked(len(revoked))\n",
+    ),
+    "takes a zombie's batch of the former topic": Mutant(
+        post_batch,
+        "            if progress is None or progress.generation != batch.generation:\n"
+        "                return Misplaced(None)\n",
+        "            if progress is None:\n"
+        "                return Misplaced(None)\n"
+        "            batch = replace(batch, generation=progress.generation)\n",
+    ),
+    "takes a shorter topic for the former one": Mutant(
+        position, "if bounds.end < progress.next_offset:", "if False:"
+    ),
+    "takes a longer topic for the former one": Mutant(
+        position, "return record.fingerprint() != witness.record_hash", "return False"
+    ),
+    "keeps no record from before": Mutant(
+        position, "for witness in (last, former):", "for witness in (last,):"
+    ),
+    "posts on though its topic is halted": Mutant(
+        post_batch, "if obstacles.halt is not None:", "if False:"
+    ),
+    "tries what was set aside": Mutant(post_batch, "if not obstacles.quarantined:", "if True:"),
+    "passes over the record that it blames": Mutant(
+        isolate, "next_offset=batch.start, halt=halt", "next_offset=batch.end, halt=halt"
+    ),
+    "closes no letter that was redriven": Mutant(
+        redrive, "    await tx.close_letters(closings)\n", "    return\n"
+    ),
+    "lets what waits at its redrive fall": Mutant(redrive, "parks=True", "parks=False"),
+    "keeps what was due of another topic": Mutant(
+        partition, "        self._offsets.due(None)\n", ""
     ),
 }
 

@@ -1,6 +1,7 @@
 """Tables in memory: rows that transactions see committed, their own first; locks with deadlocks."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,9 +42,12 @@ class ParkedRow:
 class LetterRow:
     """A row of `dead_letter`."""
 
+    id: int
+    group: str
     record: Record
     outcome: RecordOutcome
     status: str = "open"
+    quarantined: bool = False
 
 
 class Lock:
@@ -64,6 +68,8 @@ class Tables:
     rows: Rows = field(default_factory=dict)
     locks: dict[tuple[Any, ...], Lock] = field(default_factory=dict)
     last_id: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
 
     def table(self, name: str) -> dict[Any, Any]:
         """Return a table's committed rows."""

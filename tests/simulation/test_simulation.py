@@ -5,6 +5,7 @@ story.
 """
 
 import os
+from collections import Counter
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,6 +27,19 @@ def test_every_seed_comes_to_rest_with_each_record_counted_once(chunk: int) -> N
             if (outcome := simulate(seed)).problems
         }
     assert bad == {}
+
+
+def test_the_seeds_reach_what_they_are_for() -> None:
+    with capture_logs():
+        seen = sum((simulate(seed).seen for seed in range(120)), Counter[str]())
+    assert set(seen) >= {
+        "fenced commit",
+        "later generation",
+        "halted by unknown_error",
+        "halted by breaker",
+        "set aside",
+        "redriven",
+    }
 
 
 def test_a_seed_tells_the_same_story_every_time() -> None:

@@ -11,7 +11,16 @@ from loyalty_worker.domain.events import Decoded, Event, PromotionAwarded, SlipC
 from loyalty_worker.domain.idempotency import idempotency_key
 from loyalty_worker.domain.outcomes import DuplicateBy, Outcome, RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
-from loyalty_worker.ports import Advance, Fault, Halt, Obstacles, Posting, Progress, Released
+from loyalty_worker.ports import (
+    UNKNOWN_ERROR,
+    Advance,
+    Fault,
+    Halt,
+    Obstacles,
+    Posting,
+    Progress,
+    Released,
+)
 from simulation.tables import LetterRow, ParkedRow, ProgressRow, Tables, View
 from simulation.traffic import record_id
 
@@ -44,6 +53,8 @@ class FakeTransaction:
         self._view = view
         self._tables = tables
         self._statement = statement
+        self._is_halted = False
+        self._set_aside: frozenset[tuple[int, bytes]] = frozenset()
 
     async def lock_progress(self, group: str, at: PartitionId) -> Progress | None:
         await self._statement()
@@ -53,27 +64,33 @@ class FakeTransaction:
 
     async def obstacles(self, group: str, at: PartitionId, start: int, end: int) -> Obstacles:
         await self._statement()
-        quarantined = self._view.get("quarantined", (group, at)) or frozenset()
-        return Obstacles(
-            self._view.get("halts", (group, at.topic)),
-            frozenset(one for one in quarantined if start <= one[0] < end),
+        halt = self._view.get("halts", (group, at.topic))
+        self._is_halted = halt is not None
+        self._set_aside = frozenset(
+            (row.record.offset, row.record.fingerprint())
+            for row in self._view.scan("letters")
+            if row.quarantined and row.status == "open"
+            if PartitionId(row.record.topic, row.record.partition) == at
+            if start <= row.record.offset < end
         )
+        return Obstacles(halt, self._set_aside)
 
     async def record_halt(self, group: str, topic: str, halt: Halt) -> None:
         await self._statement()
         await self._view.lock("halts", group, topic)
         if self._view.get("halts", (group, topic)) is None:
             self._view.put("halts", (group, topic), halt)
+            self._tables.seen[f"halted by {halt.reason}"] += 1
 
     async def post_closed_slips(self, slips: Sequence[tuple[Record, SlipClosed]]) -> list[Posting]:
         await self._statement()
-        return [await self._post_slip(slip) for _, slip in slips]
+        return [await self._post_slip(record, slip) for record, slip in slips]
 
     async def post_promotions(
         self, promotions: Sequence[tuple[Record, PromotionAwarded]]
     ) -> list[Posting]:
         await self._statement()
-        return [await self._post_promotion(award) for _, award in promotions]
+        return [await self._post_promotion(record, award) for record, award in promotions]
 
     async def release_parked_promotions(self, slips: Sequence[tuple[UUID, UUID]]) -> list[Released]:
         await self._statement()
@@ -85,7 +102,7 @@ class FakeTransaction:
                 continue
             if (event.casino_id, event.rating_slip_id) not in opened:
                 continue
-            posting = await self._post_promotion(event)
+            posting = await self._post_promotion(row.record, event)
             if posting.refusal in _PARKED_FOR:
                 continue
             outcome = RecordOutcome(
@@ -94,7 +111,7 @@ class FakeTransaction:
                 reason=posting.refusal,
                 points=posting.points,
             )
-            if await self._close(row.record, outcome):
+            if await self._close(row, outcome):
                 released.append(Released(row.record.topic, outcome))
         return released
 
@@ -117,19 +134,31 @@ class FakeTransaction:
         rows = {row.id: row for row in self._view.scan("parked")}
         for row_id, outcome in sorted(closings, key=lambda one: one[0]):
             if row_id in rows:
-                await self._close(rows[row_id].record, outcome)
+                await self._close(rows[row_id], outcome)
 
     async def close_letters(self, closings: Sequence[tuple[int, RecordOutcome]]) -> None:
-        raise NotImplementedError  # redrive is a person's, and not a part of the protocol
+        await self._statement()
+        rows: dict[int, LetterRow] = {row.id: row for row in self._view.scan("letters")}
+        for row_id, outcome in sorted(closings, key=lambda one: one[0]):
+            which = record_id(rows[row_id].record)
+            await self._view.lock("letters", which)
+            row: LetterRow = self._view.get("letters", which)
+            if row.status != "open":
+                raise Fault("conflict", "40001")
+            if outcome.outcome is Outcome.DEAD_LETTERED:
+                self._view.put("letters", which, replace(row, outcome=outcome))
+            else:
+                self._view.put("letters", which, replace(row, status="redriven"))
+                self._tables.seen["redriven"] += 1
 
     async def file_dead_letters(
         self,
-        group: str,  # noqa: ARG002 - a letter's group is nobody's business here
+        group: str,
         letters: Sequence[tuple[Record, Decoded, RecordOutcome]],
     ) -> None:
         await self._statement()
         for record, _, outcome in letters:
-            await self._file(record, outcome)
+            await self._file(group, record, outcome)
 
     async def resolve_dead_letters(self, records: Sequence[Record]) -> int:
         await self._statement()
@@ -141,6 +170,7 @@ class FakeTransaction:
             if letter is not None and letter.status == "open":
                 self._view.put("letters", which, replace(letter, status="resolved"))
                 resolved += 1
+                self._tables.seen["resolved"] += 1
         return resolved
 
     async def advance_progress(
@@ -151,6 +181,8 @@ class FakeTransaction:
         row: ProgressRow | None = self._view.get("progress", (group, at))
         if row is None or row.generation != generation:
             raise Fault("database_error", "55000")
+        if self._is_halted:
+            self._tables.violations.append(f"{at} moves on though its topic is halted")
         came = (
             advance.accrued,
             advance.duplicate,
@@ -176,7 +208,8 @@ class FakeTransaction:
             raise Fault("database_error", "23514")
         self._view.put("progress", (group, at), moved)
 
-    async def _post_slip(self, slip: SlipClosed) -> Posting:
+    async def _post_slip(self, record: Record, slip: SlipClosed) -> Posting:
+        self._may_be_tried(record)
         which = (slip.casino_id, slip.rating_slip_id)
         is_rated = slip.visit_kind is VisitKind.GAMING_IDENTIFIED_RATED
         waited = await self._view.lock("slips", which)
@@ -192,12 +225,14 @@ class FakeTransaction:
         if not self._is_enabled(slip.casino_id):
             return _refused("LOYALTY_ACCRUAL_DISABLED")
         key = idempotency_key("base_accrual", slip.identity)
+        self._may_be_written(record)
         self._view.put("slips", which, ((is_rated, slip.average_bet), key))
         if not is_rated:
             return _SKIPPED
         return await self._mint(which, key, int(slip.average_bet))
 
-    async def _post_promotion(self, award: PromotionAwarded) -> Posting:
+    async def _post_promotion(self, record: Record, award: PromotionAwarded) -> Posting:
+        self._may_be_tried(record)
         slip = (award.casino_id, award.rating_slip_id)
         which = (*slip, award.campaign_id)
         key = idempotency_key("promotion", award.identity)
@@ -214,6 +249,7 @@ class FakeTransaction:
             return _refused("LOYALTY_ACCRUAL_DISABLED")
         if kept is None:
             return _refused("LOYALTY_BASE_NOT_ACCRUED")
+        self._may_be_written(record)
         return await self._mint(which, key, award.bonus_points or 0)
 
     async def _mint(self, which: tuple[object, ...], key: UUID, points: int) -> Posting:
@@ -223,9 +259,9 @@ class FakeTransaction:
         self._view.put("entries", which, (key, points))
         return Posting("accrued", None, None, None, points)
 
-    async def _close(self, record: Record, outcome: RecordOutcome) -> bool:
+    async def _close(self, found: ParkedRow, outcome: RecordOutcome) -> bool:
         """Settle a waiting row; False where it was settled meanwhile."""
-        which = record_id(record)
+        which = record_id(found.record)
         await self._view.lock("parked", which)
         row: ParkedRow = self._view.get("parked", which)
         if row.outcome is not None:
@@ -235,15 +271,26 @@ class FakeTransaction:
             return True
         self._view.put("parked", which, replace(row, outcome=outcome.outcome))
         if outcome.outcome is Outcome.DEAD_LETTERED:
-            await self._file(record, outcome)
+            await self._file(row.group, row.record, outcome)
         return True
 
-    async def _file(self, record: Record, outcome: RecordOutcome) -> None:
+    async def _file(self, group: str, record: Record, outcome: RecordOutcome) -> None:
         which = record_id(record)
         await self._view.lock("letters", which)
         kept: LetterRow | None = self._view.get("letters", which)
-        status = "open" if kept is None else kept.status
-        self._view.put("letters", which, LetterRow(record, outcome, status))
+        if kept is None:
+            kept = LetterRow(self._tables.next_id(), group, record, outcome)
+        self._view.put("letters", which, replace(kept, outcome=outcome))
+
+    def _may_be_tried(self, record: Record) -> None:
+        """Note it where a record is tried that the transaction knows to be set aside."""
+        if (record.offset, record.fingerprint()) in self._set_aside:
+            self._tables.violations.append(f"tried though set aside: {record_id(record)}")
+
+    def _may_be_written(self, record: Record) -> None:
+        """Fail, as by a trigger that nobody thought of, for a record that is poison."""
+        if record.value in self._tables.table("poison"):
+            raise Fault(UNKNOWN_ERROR, "XX000")
 
     def _waiting(self) -> list[ParkedRow]:
         rows = [row for row in self._view.scan("parked") if row.outcome is None]

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 
 from simulation.loop import Tasks
 
@@ -43,6 +44,7 @@ class Process:
         self.tasks: Tasks = []
         self._runs = asyncio.Event()
         self._runs.set()
+        self._when_frozen: Callable[[str], None] | None = None
 
     @property
     def is_frozen(self) -> bool:
@@ -53,8 +55,23 @@ class Process:
         """Stop it at its next exchange with the outside."""
         self._runs.clear()
 
+    def freeze_with_a_batch(self, when_frozen: Callable[[str], None]) -> None:
+        """Stop it when it has fetched its next batch, and not begun to post it.
+
+        `when_frozen` is told the batch's topic.
+        """
+        self._when_frozen = when_frozen
+
+    def has_fetched(self, topic: str) -> None:
+        """Say that it has a batch in its hands."""
+        if self._when_frozen is not None:
+            self.freeze()
+            self._when_frozen(topic)
+            self._when_frozen = None
+
     def thaw(self) -> None:
         """Let it go on."""
+        self._when_frozen = None
         self._runs.set()
 
     async def step(self, weather: Weather) -> None:

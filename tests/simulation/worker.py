@@ -25,7 +25,6 @@ from simulation.loop import Tasks, owned_by
 from simulation.traffic import Traffic
 from simulation.weather import Process, Weather
 
-_BREAKER = BreakerLimits(share=1.0, min_records=10_000, run=10_000)
 _SWEEP_SECONDS = 1.0
 
 
@@ -48,6 +47,8 @@ class Worker:
     broker: Broker
     traffic: Traffic
     weather: Weather
+    policy: isolate.UnknownErrorPolicy
+    breaker_run: int
     members: list[tuple[Group, Member]] = field(default_factory=list)
     services: Tasks = field(default_factory=list)
     max_records: int = 3
@@ -63,7 +64,8 @@ class Worker:
                 self._limits(),
                 in_flight,
             )
-            post = isolate.Isolate(post_batch.PostBatch(ledger, group.name, _BREAKER), "stop")
+            breaker = BreakerLimits(share=1.0, min_records=10_000, run=self.breaker_run)
+            post = isolate.Isolate(post_batch.PostBatch(ledger, group.name, breaker), self.policy)
             client = FakeConsumer(self.broker, group.name, self.process, self.weather)
             listener = self._listener(context)
             member = Member(self.process, client, listener)
@@ -113,6 +115,7 @@ class Worker:
 
     def _consume(self, post: isolate.Isolate) -> Consume:
         async def consume(batch: Batch) -> Verdict | None:
+            self.process.has_fetched(batch.at.topic)
             await self.process.step(self.weather)
             return await post(batch, [self.traffic.decode(record) for record in batch.records])
 

@@ -2,17 +2,20 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from loyalty_worker.application.isolate import UnknownErrorPolicy
 from loyalty_worker.domain.records import PartitionId
 from simulation.broker import Broker, Log
 from simulation.checks import Watch, unrest, verdict
 from simulation.database import Server
 from simulation.group import Group
-from simulation.loop import NothingHappensError, run_virtually
+from simulation.loop import NothingHappensError, Tasks, owned_by, run_virtually
+from simulation.person import Person
 from simulation.tables import Rows
 from simulation.traffic import PARTITIONS, PROMOTIONS, SLIPS, SWITCHED, Traffic
 from simulation.weather import Process, Weather
@@ -20,6 +23,8 @@ from simulation.worker import Worker
 
 GROUPS = {"accrual": SLIPS, "promotion": PROMOTIONS}
 _SETTLE_SECONDS = 300.0
+_NOTICED_SECONDS = 12.0
+_NEVER = 10_000
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Outcome:
     problems: list[str]
     story: list[str]
     seconds: float = 0.0
+    seen: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -46,7 +52,14 @@ class World:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.weather = Weather(self.rng)
-        self.traffic = Traffic(self.rng)
+        kind = self.rng.random()
+        self.may_restore, self.may_recreate = kind < 0.25, kind > 0.7
+        self.is_calm = kind > 0.9
+        self.traffic = Traffic(
+            self.rng,
+            has_conflicts=not self.may_recreate,
+            has_poison=self.rng.random() < 0.5,
+        )
         self.server = Server()
         self.watch = Watch(self.server)
         self.server.on_commit = self.watch.after_transaction
@@ -54,9 +67,14 @@ class World:
             PartitionId(topic, number) for topic in GROUPS.values() for number in range(PARTITIONS)
         ]
         self.broker = Broker({at: Log(at) for at in ids}, self.watch.after_commit)
-        self.may_restore = self.rng.random() < 0.2
-        self._background: set[asyncio.Task[None]] = set()
+        self.person = Person(self.server, self.broker, self.traffic, self.weather)
+        self.policy: UnknownErrorPolicy = self.rng.choice(("stop", "dead_letter"))
+        self.breaker_run = self.rng.choice((2, 3, _NEVER, _NEVER))
+        self._background: Tasks = []
         self._started = 0
+        self._written = 0
+        self._not_before = self._rest_from = 0.0
+        self._unnoticed: dict[str, list[tuple[PartitionId, bytes]]] = {}
 
     async def run(self) -> Outcome:
         """Let it happen, let it come to rest, and look."""
@@ -67,33 +85,20 @@ class World:
         for group in self.groups:
             self._begin(group.run())
         self.start_worker()
-        if self.rng.random() < 0.6:
+        if self.rng.random() < 0.6 and not self.is_calm:
             self.start_worker()
         await self._traffic_and_misfortune()
         left = await self._rest()
-        problems = [*self.watch.violations, *left]
+        problems = [*self.watch.violations, *self.server.tables.violations, *left]
         if not problems:
             problems = verdict(self.server, self.broker, GROUPS, self.traffic)
-        return Outcome(self.seed, problems, self.story, loop.time())
+        seen = self.server.tables.seen + self.broker.seen
+        return Outcome(self.seed, problems, self.story, loop.time(), seen)
 
     async def _traffic_and_misfortune(self) -> None:
         events = self.traffic.events(self.rng.randrange(4, 24))
-        acts: list[Callable[[], None]] = [
-            self.rng.choice(
-                (
-                    self.crash,
-                    self.freeze,
-                    self.thaw,
-                    self.start_worker,
-                    self.stop,
-                    self.switch,
-                    self.forget,
-                    self.back_up,
-                    self.restore,
-                )
-            )
-            for _ in range(self.rng.randrange(10))
-        ]
+        self.server.tables.table("poison").update(dict.fromkeys(self.traffic.poison, True))
+        acts = [self.rng.choice(self._acts()) for _ in range(self.rng.randrange(10))]
         writes = [partial(self.write, at, value) for at, value in events]
         places = sorted(self.rng.sample(range(len(acts) + len(writes)), len(acts)))
         script: list[Callable[[], None]] = list(writes)
@@ -104,34 +109,79 @@ class World:
                 await asyncio.sleep(self.rng.random() * self.rng.choice((0.05, 1.0, 3.0)))
             act()
 
+    def _acts(self) -> list[Callable[[], None]]:
+        """Return what may happen in this run, besides traffic."""
+        acts: list[Callable[[], None]] = [self.switch]
+        if not self.is_calm:
+            acts += [
+                self.crash,
+                self.freeze,
+                self.thaw,
+                self.start_worker,
+                self.stop,
+            ]
+        if self.may_restore:
+            acts += [self.back_up, self.back_up, self.restore, self.restore]
+        elif self.may_recreate:
+            acts += [self.recreate]
+            acts += [self.recreate] if self.is_calm else [self.haunt] * 3
+        else:
+            acts.append(self.forget)
+        if self.traffic.has_poison or self.breaker_run < _NEVER:
+            acts += [self.call_person, self.call_person]
+        return acts
+
     async def _rest(self) -> list[str]:
         """End all misfortune and wait until nothing is left to do; return what is."""
         loop = asyncio.get_running_loop()
+        while loop.time() < self._rest_from:
+            await asyncio.sleep(0.5)
         self.weather.is_clear = True
-        self.server.tables.table("disabled").clear()
         for worker in self.workers:
             self._thaw(worker)
         if not self.workers:
             self.start_worker()
         self._tell("the weather clears up")
+        if self.traffic.poison:
+            await asyncio.sleep(self.rng.choice((0.0, 4.0, 8.0)))
+            self.person.mend()
+        if self.server.tables.table("disabled") and self.traffic.poison:
+            self.person.redrive()
+            await asyncio.sleep(1.0)
+        self.server.tables.table("disabled").clear()
         until = loop.time() + _SETTLE_SECONDS
-        while left := unrest(self.server, self.broker, GROUPS):
-            if loop.time() > until:
+        while True:
+            left = unrest(self.server, self.broker, GROUPS, self.traffic)
+            left += [f"nobody noticed that {topic} was created again" for topic in self._unnoticed]
+            if loop.time() > until or (not left and loop.time() > self._not_before):
                 return left
+            if not self.person.is_busy:
+                self.person.resume()
+                self.person.redrive()
             await asyncio.sleep(0.5)
-        return []
 
     def write(self, at: PartitionId, value: bytes) -> None:
         """Publish an event; sometimes an aborted transaction comes first."""
-        if self.rng.random() < 0.1:
+        if at.topic in self._unnoticed:
+            self._unnoticed[at.topic].append((at, value))
+            return
+        if self.rng.random() < 0.1 and not self.may_recreate:
             self.broker.logs[at].leave_out(self.rng.randrange(1, 3))
-        self.broker.logs[at].append(value)
+        self._written += 1
+        self.broker.logs[at].append(value, self._written)
         self._tell(f"{at} gets {value!r}")
 
     def start_worker(self) -> None:
         self._started += 1
         worker = Worker(
-            Process(self._started), self.server, self.broker, self.traffic, self.weather
+            Process(self._started),
+            self.server,
+            self.broker,
+            self.traffic,
+            self.weather,
+            self.policy,
+            self.breaker_run,
+            max_records=self.rng.choice((2, 3, 8)),
         )
         self.workers.append(worker)
         worker.start(self.groups)
@@ -155,9 +205,11 @@ class World:
     def freeze(self) -> None:
         worker = self.rng.choice(self.workers) if self.workers else None
         if worker is not None and not worker.process.is_frozen:
-            worker.process.freeze()
-            self._tell(f"worker {worker.process.name} freezes")
-            self._later(self._change_groups)
+            if self.rng.random() < 0.5:
+                worker.process.freeze()
+                self._have_frozen(worker)
+            else:
+                worker.process.freeze_with_a_batch(lambda _topic: self._have_frozen(worker))
 
     def thaw(self) -> None:
         frozen = [worker for worker in self.workers if worker.process.is_frozen]
@@ -171,16 +223,14 @@ class World:
         self._tell(f"the casino is {'off' if disabled else 'on'}")
 
     def forget(self) -> None:
-        if not self.may_restore:
-            group, topic = self.rng.choice(list(GROUPS.items()))
-            at = PartitionId(topic, self.rng.randrange(PARTITIONS))
-            self.broker.forget_some(self.rng, group, at)
-            self._tell(f"{at} begins at {self.broker.logs[at].beginning}")
+        group, topic = self.rng.choice(list(GROUPS.items()))
+        at = PartitionId(topic, self.rng.randrange(PARTITIONS))
+        self.broker.forget_some(self.rng, group, at)
+        self._tell(f"{at} begins at {self.broker.logs[at].beginning}")
 
     def back_up(self) -> None:
-        if self.may_restore:
-            self.backup = self.server.tables.backup()
-            self._tell("the database is backed up")
+        self.backup = self.server.tables.backup()
+        self._tell("the database is backed up")
 
     def restore(self) -> None:
         if self.backup is not None:
@@ -189,9 +239,81 @@ class World:
             self.watch.restored()
             self._tell("the database is restored")
 
+    def recreate(self) -> None:
+        """Delete a topic and create it again; somebody publishes again what was not processed,
+        or all of it.
+
+        Where workers come and go, nothing is written to it until it is noticed: one that outgrows
+        the position before is told by its records, and nobody but a worker that lives on keeps
+        one from before. For the same reason no offset of it is left out.
+        """
+        self._recreate(self.rng.choice(list(GROUPS.values())))
+
+    def _recreate(self, topic: str) -> None:
+        group = next(group for group, consumed in GROUPS.items() if consumed == topic)
+        positions = [self._position(group, at) for at in self.broker.partitions(topic)]
+        if topic in self._unnoticed or not all(positions):
+            return
+        again: list[tuple[PartitionId, bytes]] = []
+        for at, position in zip(self.broker.partitions(topic), positions, strict=True):
+            since = 0 if self.is_calm else self.rng.randint(0, position or 0)
+            written = self.broker.logs[at].written
+            again += [(at, written[offset].value or b"") for offset in written if offset >= since]
+        self.broker.recreate(topic)
+        self.watch.recreated.add(topic)
+        self._tell(f"{topic} is created again")
+        if self.workers and not self.is_calm:
+            self._unnoticed[topic] = again
+            self._begin(self._until_noticed(group, topic))
+        else:
+            for at, value in again:
+                self.write(at, value)
+        if self.rng.random() < 0.5:
+            self._later(self._change_groups)
+        self._not_before = asyncio.get_running_loop().time() + _NOTICED_SECONDS
+
+    async def _until_noticed(self, group: str, topic: str) -> None:
+        while None in [self._position(group, at) for at in self.broker.partitions(topic)]:
+            await asyncio.sleep(0.5)
+        for at, value in self._unnoticed.pop(topic):
+            self.write(at, value)
+
+    def _position(self, group: str, at: PartitionId) -> int | None:
+        """Return how much of a log is processed, None while a former one is thought to be it."""
+        number = sum(former.at == at for former in self.broker.former)
+        row = self.server.tables.table("progress").get((group, at))
+        return row.next_offset if row is not None and row.generation == number + 1 else None
+
+    def haunt(self) -> None:
+        """Freeze a worker with a batch in its hands, and its topic is another when it goes on."""
+        if self.workers:
+            worker = self.rng.choice(self.workers)
+            worker.process.freeze_with_a_batch(partial(self._haunt, worker))
+
+    def _haunt(self, worker: Worker, topic: str) -> None:
+        self._tell(f"worker {worker.process.name} freezes with a batch in its hands")
+        self._change_groups()
+        loop = asyncio.get_running_loop()
+        loop.call_later(2.0 + self.rng.random(), self._recreate, topic)
+        loop.call_later(4.0 + self.rng.random() * 2.0, self._thaw, worker)
+        self._rest_from = loop.time() + 6.0
+
+    def call_person(self) -> None:
+        person = self.person
+        act = self.rng.choice(
+            (person.mend, person.resume, person.resume, person.redrive, person.interrupt)
+        )
+        act()
+        self._tell(f"somebody begins to {act.__name__}")
+
+    def _have_frozen(self, worker: Worker) -> None:
+        self._tell(f"worker {worker.process.name} freezes")
+        self._later(self._change_groups)
+
     def _thaw(self, worker: Worker) -> None:
-        if worker.process.is_frozen:
-            worker.process.thaw()
+        was_frozen = worker.process.is_frozen
+        worker.process.thaw()
+        if was_frozen:
             self._tell(f"worker {worker.process.name} goes on")
             self._later(self._change_groups)
 
@@ -209,8 +331,8 @@ class World:
         asyncio.get_running_loop().call_later(self.rng.random() * 6.0, what)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
+        with owned_by(self._background):
+            asyncio.get_running_loop().create_task(work)
 
     def _tell(self, what: str) -> None:
         self.story.append(f"{asyncio.get_running_loop().time():8.3f} {what}")
