@@ -99,7 +99,6 @@ MUTANTS = {
     "closes no letter that was redriven": Mutant(
         redrive, "    await tx.close_letters(closings)\n", "    return\n"
     ),
-    "lets what waits at its redrive fall": Mutant(redrive, "parks=True", "parks=False"),
     "keeps what was due of another topic": Mutant(
         partition, "        self._offsets.due(None)\n", ""
     ),
