@@ -181,3 +181,19 @@ async def findings_of(connection: Connection, run: uuid.UUID) -> dict[uuid.UUID,
         player, kind, balance, computed, drift, count = row
         found.setdefault(player, set()).add((kind, balance, computed, drift, count))
     return found
+
+
+async def drift_gauges(connection: Connection) -> dict[str, float]:
+    """Return the gauges of players by severity, and of points under 'points'."""
+    return {
+        row["label"] or "points": row["value"]
+        for row in await connection.fetch(
+            "SELECT label, value FROM operational_gauges()"
+            " WHERE gauge IN ('drift_players', 'drift_points_abs')"
+        )
+    }
+
+
+def house(casino: uuid.UUID, *damaged: Account) -> list[Account]:
+    """Return so many sound accounts that the damaged are few."""
+    return [*(account(casino, 1) for _ in range(100)), *damaged]

@@ -74,6 +74,14 @@ async def test_a_player_with_more_entries_than_a_chunk_takes_is_a_chunk_alone(
     assert await walk(worker, run, players=10, entries=4) == [(2, 4, 0), (1, 40, 1), (2, 4, 0)]
 
 
+async def test_a_large_player_of_the_next_casino_waits_for_the_next_chunk(
+    worker: Connection, superuser: Connection, casinos: list[uuid.UUID]
+) -> None:
+    first, second, *_ = sorted(casinos)
+    await plant(superuser, [account(first), account(second, *([1] * 40))])
+    assert await walk(worker, await begin(worker), players=10, entries=4) == [(1, 0, 0), (1, 40, 0)]
+
+
 async def test_a_run_goes_on_after_the_last_chunk_that_was_committed(
     worker: Connection, superuser: Connection, casino: uuid.UUID, database: DatabaseUrls
 ) -> None:

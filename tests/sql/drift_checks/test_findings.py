@@ -84,21 +84,6 @@ async def test_each_disagreement_is_found_by_its_kind_and_nothing_else_is(
     }
 
 
-async def test_damage_that_cancels_out_between_players_is_found(
-    worker: Connection, superuser: Connection, casino: uuid.UUID
-) -> None:
-    first, second = account(casino, 1, 2), account(casino, 3, 4)
-    swapped = [first.cached(7), second.cached(3)]
-    entries = [replace(account(casino, 1, 2), entries=account(casino, 3, 4).entries)]
-    entries.append(replace(account(casino, 3, 4), entries=account(casino, 1, 2).entries))
-    alike = [account(casino, 5, 5).cached(9) for _ in range(2)]
-    counts = [account(casino, 1).cached(1, 0), account(casino, 1).cached(1, 2)]
-    damaged = [*swapped, *entries, *alike, *counts]
-    await plant(superuser, damaged)
-    found = await findings_of(worker, await checked(worker))
-    assert found == {each.player: each.kinds() for each in damaged}
-
-
 def _at_random(chance: random.Random, casino: uuid.UUID) -> Account:
     """Return an account to which up to three things happened, some of them twice undone."""
     made = account(casino, *(chance.randint(-3, 3) for _ in range(chance.randint(0, 6))))
