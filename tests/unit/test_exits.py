@@ -9,7 +9,7 @@ from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import Problem, SettingsError
-from loyalty_worker.telemetry.http import ListenError
+from loyalty_worker.telemetry.errors import ListenError
 
 
 class RawRefusal(asyncpg.PostgresError):

@@ -2,8 +2,9 @@ import aiohttp
 import pytest
 from aiohttp import ClientSession
 
+from loyalty_worker.telemetry.errors import ListenError
 from loyalty_worker.telemetry.health import ProbeReport
-from loyalty_worker.telemetry.http import HttpPages, ListenError, serve_http
+from loyalty_worker.telemetry.http import HttpPages, serve_http
 
 
 def _pages(*, live: bool = True, ready: bool = True) -> HttpPages:

@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from loyalty_worker.settings import Settings, SettingsError, load_settings
+from loyalty_worker.settings.broker import broker_security
 from loyalty_worker.settings.display import show_settings, unknown_variables
-from loyalty_worker.settings.kafka import broker_security, kafka_client_options
+from loyalty_worker.settings.kafka import kafka_client_options
 
 REMOTE_URL = "postgresql://worker:canary@db.example/loyalty"
 

@@ -35,7 +35,7 @@ from loyalty_worker.domain.events import DecodeReason
 from loyalty_worker.domain.outcomes import LetterReason
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.settings import Settings
-from loyalty_worker.settings.kafka import broker_security
+from loyalty_worker.settings.broker import broker_security
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.http import HttpPages, serve_http
 from loyalty_worker.telemetry.logs import configure_logging, get_logger

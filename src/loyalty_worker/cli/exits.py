@@ -8,7 +8,7 @@ from loyalty_worker.database.refused import LoyaltyRefusedError
 from loyalty_worker.embedded.logs import EmbeddedServerError
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import SettingsError
-from loyalty_worker.telemetry.http import ListenError
+from loyalty_worker.telemetry.errors import ListenError
 from loyalty_worker.telemetry.redaction import describe_exception, place_of
 
 DONE = 0

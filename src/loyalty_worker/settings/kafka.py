@@ -1,19 +1,12 @@
-"""The settings as aiokafka's clients and FastStream's broker take them."""
+"""The settings as aiokafka's clients take them."""
 
 import ssl
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from loyalty_worker.settings.model import PREFIX, Settings
 from loyalty_worker.settings.problems import Problem, SettingsError
-
-_SASL = {
-    "PLAIN": SASLPlaintext,
-    "SCRAM-SHA-256": SASLScram256,
-    "SCRAM-SHA-512": SASLScram512,
-}
 
 
 def kafka_client_options(settings: Settings) -> dict[str, Any]:
@@ -23,7 +16,7 @@ def kafka_client_options(settings: Settings) -> dict[str, Any]:
             server.strip() for server in settings.kafka_bootstrap_servers.split(",")
         ],
         "security_protocol": settings.kafka_security_protocol,
-        "ssl_context": _ssl_context(settings),
+        "ssl_context": ssl_context(settings),
     }
     if settings.kafka_sasl_mechanism is not None and settings.kafka_sasl_password is not None:
         options |= {
@@ -34,19 +27,8 @@ def kafka_client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def broker_security(settings: Settings) -> BaseSecurity:
-    """Return the same credentials for FastStream's broker; raises `SettingsError`."""
-    context = _ssl_context(settings)
-    if settings.kafka_sasl_mechanism is None or settings.kafka_sasl_password is None:
-        return BaseSecurity(ssl_context=context)
-    return _SASL[settings.kafka_sasl_mechanism](
-        username=settings.kafka_sasl_username or "",
-        password=settings.kafka_sasl_password.get_secret_value(),
-        ssl_context=context,
-    )
-
-
-def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return the context for TLS; None without it. Raises `SettingsError`."""
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
     password = settings.kafka_ssl_key_password

@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from loyalty_worker.telemetry.errors import ListenError
 from loyalty_worker.telemetry.health import ProbeReport
-
-
-class ListenError(Exception):
-    """The address cannot be listened on; the text names it and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
