@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from loyalty_worker.ports import DriftChecks, DriftChunk, DriftRequest, DriftSummary
+from loyalty_worker.ports import DriftChecks, DriftChunk, DriftRequest, DriftSummary, Fault
+
+# query_canceled: what PostgreSQL says of a statement that outlives its timeout
+_CANCELED = "57014"
+_SHRINKING = 4
 
 OnChunk = Callable[[DriftChunk], None]
 
@@ -22,12 +26,21 @@ class ChunkLimits:
     entries: int = 200_000
     load: float = 0.5
 
+    def smaller(self) -> "ChunkLimits":
+        """Return limits for steps that took too long; at least one player."""
+        return replace(
+            self,
+            players=max(1, self.players // _SHRINKING),
+            entries=max(1, self.entries // _SHRINKING),
+        )
+
 
 class CheckDrift:
     """Walks all players in chunks, each of which is judged in one snapshot and kept at once.
 
     Traffic therefore raises no false alarm, and whoever begins the same run again goes on where
-    it stood; two that walk the same run share the work.
+    it stood; two that walk the same run share the work. A chunk that takes too long, on a cold
+    disk, is taken in smaller ones.
     """
 
     def __init__(self, checks: DriftChecks, limits: ChunkLimits) -> None:
@@ -40,7 +53,13 @@ class CheckDrift:
         run_id = await self._checks.begin(request)
         while True:
             started = time.monotonic()
-            chunk = await self._checks.advance(run_id, limits.players, limits.entries)
+            try:
+                chunk = await self._checks.advance(run_id, limits.players, limits.entries)
+            except Fault as fault:
+                if fault.sqlstate != _CANCELED or limits.players == 1:
+                    raise
+                limits = limits.smaller()
+                continue
             on_chunk(chunk)
             if chunk.walked:
                 return await self._checks.close(run_id)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
+# Closing is one transaction, however many players drift: a million takes a minute.
+_CLOSE_SECONDS = 600
+_PATIENCE = f"SET LOCAL statement_timeout = '{_CLOSE_SECONDS}s'"
 _ACTOR = "SELECT set_config('app.actor_name', $1, true)"
 _SCOPE = "SELECT set_service_context(ARRAY(SELECT id FROM casino), $1)"
 
@@ -75,12 +78,14 @@ class PostgresDriftChecks:
     async def close(self, run_id: UUID) -> DriftSummary:
         """Finish a walked run. Raises `Fault`."""
         async with self._transaction(f"run {run_id}") as connection:
+            await connection.execute(_PATIENCE)
             row = await connection.fetchrow(
                 "SELECT verdict, players_checked, entries_checked, players_drifted, largest_drift,"
                 " started_at, finished_at FROM close_drift_check($1, $2, $3)",
                 run_id,
                 self._alerts_topic,
                 self._source,
+                timeout=_CLOSE_SECONDS,
             )
         return DriftSummary(run_id, **dict(row or {}))
 

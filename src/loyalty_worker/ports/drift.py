@@ -40,14 +40,17 @@ class DriftChunk:
 
 @dataclass(frozen=True, slots=True)
 class DriftSummary:
-    """A finished run. `verdict` is clean, drift or abandoned; points are absolute."""
+    """A finished run. `verdict` is clean, drift or abandoned; points are absolute.
+
+    Of an abandoned run nobody knows how many players drift.
+    """
 
     run_id: UUID
     verdict: str
     players_checked: int
     entries_checked: int
-    players_drifted: int
-    largest_drift: int
+    players_drifted: int | None
+    largest_drift: int | None
     started_at: datetime
     finished_at: datetime
 
