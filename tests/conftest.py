@@ -5,6 +5,7 @@ Where tests run in several processes (`pytest -n`), each has servers of its own.
 are always child processes: tests stop, kill and freeze them.
 """
 
+import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +37,9 @@ class TopicFactory(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job ignores it, and so would the programs that tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_used] = set()
     # How long an example takes depends on what else the machine does.
     hypothesis.settings.register_profile(
