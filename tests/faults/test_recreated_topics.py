@@ -60,6 +60,30 @@ async def test_a_new_topic_that_soon_holds_more_than_the_former_one_is_read_from
     assert await value_of(database, "SELECT max(generation) FROM consumer_progress") == 2
 
 
+async def test_the_new_topic_is_recognised_after_a_kill_though_some_of_it_was_posted_as_the_former(
+    database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
+) -> None:
+    topic = await create_topic(1)
+    factory = SlipFactory()
+    await add_casino(database, factory.casino_id)
+    environment = worker_environment(
+        database, kafka.address, topic, LOYALTY_POSITION_CHECK_SECONDS="3600"
+    )
+    async with running_worker(environment, directory) as worker:
+        await worker.until_ready()
+        await publish(kafka.address, topic, [message(factory.event()) for _ in range(20)])
+        await until_no_lag(kafka.address, f"{topic}-accrual", topic)
+        worker.signal(signal.SIGSTOP)
+        await create_again(kafka.address, topic, 1)
+        await publish(kafka.address, topic, [message(factory.event()) for _ in range(60)])
+        worker.signal(signal.SIGCONT)
+        await until_entries(database, 60, worker)
+        await worker.kill()
+        await worker.start()
+        await until_entries(database, 80, worker)
+    assert await value_of(database, "SELECT max(generation) FROM consumer_progress") == 2
+
+
 async def test_a_group_without_partitions_soon_notices_the_new_topic_and_all_its_partitions(
     database: DatabaseUrls, kafka: Part, create_topic: TopicFactory, directory: Path
 ) -> None:

@@ -84,10 +84,10 @@ MUTANTS = {
         position, "if bounds.end < progress.next_offset:", "if False:"
     ),
     "takes a longer topic for the former one": Mutant(
-        position, "return record.fingerprint() != witness.record_hash", "return False"
+        position, "return record.fingerprint() != progress.last_record_hash", "return False"
     ),
-    "keeps no record from before": Mutant(
-        position, "for witness in (last, former):", "for witness in (last,):"
+    "recognises the log by a record of whatever log": Mutant(
+        post_batch, "if settled and batch.log_known else None", "if settled else None"
     ),
     "posts on though its topic is halted": Mutant(
         post_batch, "if obstacles.halt is not None:", "if False:"

@@ -15,7 +15,9 @@ class Batch:
 
     `end` is the consumer's position after the fetch. Offsets without a record (compacted,
     aborted, control records) lie in the range but not in `records`, which may be empty.
-    `generation` is the one of `consumer_progress` under which the range was fetched.
+    `generation` is the one of `consumer_progress` under which the range was fetched. `log_known`
+    where the log was seen to be the one of that generation after these records were fetched: only
+    such a batch leaves a record by which the log is recognised later.
     """
 
     at: PartitionId
@@ -23,6 +25,7 @@ class Batch:
     start: int
     end: int
     records: tuple[Record, ...]
+    log_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def _advance(batch: Batch, progress: Progress, settled: Sequence[Settled]) -> Ad
     counts = dict.fromkeys(Outcome, 0)
     for one in settled:
         counts[one.outcome.outcome] += 1
-    last = settled[-1].record if settled else None
+    last = settled[-1].record if settled and batch.log_known else None
     return Advance(
         next_offset=batch.end,
         last_record_offset=last.offset if last else None,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from loyalty_worker.consumers.inspector import LogInspector
 from loyalty_worker.consumers.position import Start
-from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.domain.records import PartitionId
 
 _ONLY_GENERATION = 1
 
@@ -32,6 +32,3 @@ class CommittedPositions:
     async def holds(self, at: PartitionId, generation: int, position: int) -> bool:  # noqa: ARG002 - one generation
         """Say whether the log reaches so far; one that was created again does not."""
         return position <= (await self._inspector.bounds(at)).end
-
-    def remember(self, at: PartitionId, generation: int, record: Record) -> None:
-        """Need no record in mind."""

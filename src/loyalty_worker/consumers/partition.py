@@ -84,6 +84,7 @@ class PartitionTask:
             idle_wait=self._limits.idle_wait,
         )
         self._position_check_due = 0.0
+        self._witness_due = 0.0
 
     def drain(self) -> None:
         """Fetch nothing more; the task ends once the batch in flight is committed."""
@@ -135,13 +136,25 @@ class PartitionTask:
         records = await self._fetcher.fetch(self._position)
         end = await self._consumer.position(self._tp)
         self._report.polled()
-        if self._now() >= self._position_check_due:
-            self._position_check_due = self._now() + self._limits.position_check_interval
-            if not await self._positions.holds(self._at, self._generation, self._position):
-                raise _NotInPlaceError
+        log_known = await self._log_is_known(has_records=bool(records))
         if end > self._position:
-            await self._post(Batch(self._at, self._generation, self._position, end, records))
+            batch = Batch(self._at, self._generation, self._position, end, records, log_known)
+            await self._post(batch)
         await self._offsets.commit()
+
+    async def _log_is_known(self, *, has_records: bool) -> bool:
+        """Look now and then whether position and log hold; True where that was seen just now.
+
+        Where there are records, so that the row gets a witness that is none of another log's.
+        """
+        if self._now() < (self._witness_due if has_records else self._position_check_due):
+            return False
+        if not await self._positions.holds(self._at, self._generation, self._position):
+            raise _NotInPlaceError
+        self._position_check_due = self._now() + self._limits.position_check_interval
+        if has_records:
+            self._witness_due = self._position_check_due
+        return True
 
     async def _post(self, batch: Batch) -> None:
         self._report.queued()
@@ -153,8 +166,6 @@ class PartitionTask:
                 self._position = next_offset
                 self._offsets.due(next_offset)
                 self._report.posted(batch, verdict)
-                if batch.records:
-                    self._positions.remember(self._at, batch.generation, batch.records[0])
                 if next_offset < batch.end or halt is not None:
                     await self._offsets.commit()
                     if halt is not None:

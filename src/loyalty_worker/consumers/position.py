@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from loyalty_worker.consumers.inspector import Bounds, LogInspector
-from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Ledger, NeedsPersonError, Progress
 from loyalty_worker.telemetry.logs import get_logger
 
@@ -38,19 +38,6 @@ class Positions(Protocol):
         """Say whether the log still is the one in which this position was reached."""
         ...
 
-    def remember(self, at: PartitionId, generation: int, record: Record) -> None:
-        """Keep in mind a record of a batch that was posted."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Witness:
-    """A record that was read under `generation`: where it lies, and its hash."""
-
-    generation: int
-    offset: int
-    record_hash: bytes
-
 
 class PartitionPositions:
     """Finds starts for one consumer group."""
@@ -59,7 +46,6 @@ class PartitionPositions:
         self._ledger = ledger
         self._inspector = inspector
         self._group = group
-        self._witnesses: dict[PartitionId, _Witness] = {}
 
     async def find_start(
         self, at: PartitionId, committed: Callable[[], Awaitable[int | None]]
@@ -108,44 +94,21 @@ class PartitionPositions:
             return False
         return not await self._is_another_log(at, progress, await self._inspector.bounds(at))
 
-    def remember(self, at: PartitionId, generation: int, record: Record) -> None:
-        """Keep a record of a posted batch as a witness of the log, where there is none yet."""
-        witness = self._witnesses.get(at)
-        if witness is None or witness.generation != generation:
-            self._witnesses[at] = _Witness(generation, record.offset, record.fingerprint())
-
     async def _is_another_log(self, at: PartitionId, progress: Progress, bounds: Bounds) -> bool:
         """Say whether the topic was created again since `progress` was made.
 
-        The row alone cannot tell once a batch of the new topic was posted under the old position,
-        for its hash is then the new topic's. So a record from before is looked at as well.
+        The row's record is of a batch after whose fetch the log was still the one known, so it is
+        never one of a new topic's that was posted under the old position.
         """
         if bounds.end < progress.next_offset:
             return True
-        last = None
-        if progress.last_record_offset is not None and progress.last_record_hash is not None:
-            last = _Witness(
-                progress.generation, progress.last_record_offset, progress.last_record_hash
-            )
-        former = self._witnesses.get(at)
-        for witness in (last, former):
-            if (
-                witness is not None
-                and witness.generation == progress.generation
-                and await self._was_replaced(at, witness, bounds)
-            ):
-                return True
-        if last is not None:
-            self._witnesses[at] = last
-        return False
-
-    async def _was_replaced(self, at: PartitionId, witness: _Witness, bounds: Bounds) -> bool:
-        if witness.offset < bounds.beginning:
+        offset = progress.last_record_offset
+        if offset is None or offset < bounds.beginning:
             return False
-        record = await self._inspector.first_record_from(at, witness.offset)
-        if record is None or record.offset != witness.offset:
+        record = await self._inspector.first_record_from(at, offset)
+        if record is None or record.offset != offset:
             return False  # compacted away, or not to be read: nothing to compare with
-        return record.fingerprint() != witness.record_hash
+        return record.fingerprint() != progress.last_record_hash
 
     async def _open(self, at: PartitionId, after: int | None, bounds: Bounds) -> Progress:
         progress = await self._ledger.open_generation(self._group, at, after, bounds.beginning)

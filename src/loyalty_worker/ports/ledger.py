@@ -17,7 +17,8 @@ class Progress:
     """The current generation of a partition's row in `consumer_progress`.
 
     Offsets below `next_offset` are processed. `last_record_offset` and `last_record_hash` belong
-    to the newest record that was there (None before the first); they tell a recreated topic.
+    to the last record of the newest batch whose log was known (None before the first); they tell
+    a recreated topic.
     """
 
     generation: int
