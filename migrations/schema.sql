@@ -937,7 +937,9 @@ BEGIN
             FROM drift_check_run AS r
             WHERE CASE
                 WHEN p_request_id IS NOT NULL
-                    THEN r.request_source = p_request_source AND r.request_id = p_request_id
+                    THEN r.request_id IS NOT NULL
+                        AND ARRAY[r.request_source, r.request_id]
+                        = ARRAY[p_request_source, p_request_id]
                 ELSE r.request_id IS NULL AND r.finished_at IS NULL AND r.trigger = p_trigger
                     AND r.casino_id IS NOT DISTINCT FROM p_casino_id
             END;
@@ -1458,6 +1460,7 @@ CREATE FUNCTION public.drift_kinds(p_casino_id uuid, p_player_ids uuid[]) RETURN
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET enable_material TO 'off'
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
@@ -2010,7 +2013,7 @@ CREATE FUNCTION public.last_drift_tick() RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT max(t.scheduled_for) FROM drift_tick AS t
+    SELECT max(t.scheduled_for) FROM drift_tick AS t WHERE t.scheduled_for <= now()
 $$;
 
 
@@ -5389,6 +5392,14 @@ ALTER TABLE ONLY public.drift_check_run
 
 
 --
+-- Name: drift_check_run drift_check_run_request_once; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.drift_check_run
+    ADD CONSTRAINT drift_check_run_request_once EXCLUDE USING hash ((ARRAY[request_source, request_id]) WITH =) WHERE ((request_id IS NOT NULL));
+
+
+--
 -- Name: drift_finding drift_finding_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5589,13 +5600,6 @@ CREATE UNIQUE INDEX drift_check_run_command_once ON public.drift_check_run USING
 --
 
 CREATE INDEX drift_check_run_finished ON public.drift_check_run USING btree (verdict, finished_at);
-
-
---
--- Name: drift_check_run_request_once; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE UNIQUE INDEX drift_check_run_request_once ON public.drift_check_run USING btree (request_source, request_id) WHERE (request_id IS NOT NULL);
 
 
 --

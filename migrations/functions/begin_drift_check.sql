@@ -36,7 +36,9 @@ BEGIN
             FROM drift_check_run AS r
             WHERE CASE
                 WHEN p_request_id IS NOT NULL
-                    THEN r.request_source = p_request_source AND r.request_id = p_request_id
+                    THEN r.request_id IS NOT NULL
+                        AND ARRAY[r.request_source, r.request_id]
+                        = ARRAY[p_request_source, p_request_id]
                 ELSE r.request_id IS NULL AND r.finished_at IS NULL AND r.trigger = p_trigger
                     AND r.casino_id IS NOT DISTINCT FROM p_casino_id
             END;

@@ -24,6 +24,7 @@ SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_material = off
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$

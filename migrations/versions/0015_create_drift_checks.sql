@@ -38,8 +38,9 @@ CREATE TABLE drift_check_run (
     )
 );
 
-CREATE UNIQUE INDEX drift_check_run_request_once
-    ON drift_check_run (request_source, request_id) WHERE request_id IS NOT NULL;
+-- By a hash: source and id may be longer than an entry of a b-tree.
+ALTER TABLE drift_check_run ADD CONSTRAINT drift_check_run_request_once
+EXCLUDE USING hash ((ARRAY[request_source, request_id]) WITH =) WHERE (request_id IS NOT NULL);
 
 -- Who asks again without a request joins the run that is under way.
 CREATE UNIQUE INDEX drift_check_run_command_once

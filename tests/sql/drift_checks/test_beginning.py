@@ -1,6 +1,7 @@
 """Which calls begin a run, and which find one."""
 
 import asyncio
+import random
 import uuid
 
 import asyncpg
@@ -151,3 +152,17 @@ async def test_whoever_does_not_see_all_that_is_asked_for_begins_nothing(
                 await worker.fetch(BEGIN, "command", asked, None, None, None)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await readonly.fetch(BEGIN, "command", casino, None, None, None)
+
+
+async def test_the_longest_identity_that_the_contract_allows_is_one_run(
+    worker: Connection, casino: uuid.UUID
+) -> None:
+    # four bytes a character, and nothing that could be compressed to fit a b-tree's page
+    digits = random.Random(1)
+    source, name = (
+        "".join(chr(digits.randrange(0x10000, 0x60000)) for _ in range(length))
+        for length in (512, 256)
+    )
+    run = await begin(worker, casino, trigger="request", request=(source, name))
+    assert await begin(worker, casino, trigger="request", request=(source, name)) == run
+    assert await begin(worker, casino, trigger="request", request=(source, name[:-1])) != run

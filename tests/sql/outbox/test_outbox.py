@@ -84,6 +84,14 @@ async def test_the_newest_tick_is_the_latest_and_not_the_one_claimed_last(
     assert await worker.fetchval("SELECT last_drift_tick()") == _TICK + timedelta(days=1)
 
 
+async def test_a_tick_claimed_ahead_of_time_by_a_wrong_clock_is_not_the_newest(
+    worker: Connection,
+) -> None:
+    for tick in (_TICK, datetime(2100, 1, 1, tzinfo=UTC)):
+        assert await _claim(worker, tick)
+    assert await worker.fetchval("SELECT last_drift_tick()") == _TICK
+
+
 async def test_only_the_worker_publishes_and_nobody_changes_a_record(
     worker: Connection, operator: Connection, readonly: Connection
 ) -> None:
