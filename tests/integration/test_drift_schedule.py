@@ -19,6 +19,7 @@ from loyalty_worker.ports import Fault
 from loyalty_worker.publishing.drift_request import SCHEDULE_SOURCE
 from parts.drift import DriftHouse, drift_house, identity_of
 from parts.source import Part
+from sqltools import connected
 
 TICKS = "SELECT count(*) FROM drift_tick"
 ANSWERED = (
@@ -73,7 +74,7 @@ def claiming(
 
 async def requested(pool: "asyncpg.Pool[asyncpg.Record]") -> list[str]:
     """Return the minutes for which a request waits to be published."""
-    pending = await OutboxRecords(pool, 5.0).pending(100)
+    pending = await OutboxRecords(pool, 5.0, ["requests"]).pending(100)
     return [datetime.fromisoformat((one.value or b"").decode()).strftime("%M") for one in pending]
 
 
@@ -152,6 +153,18 @@ async def house(
 ) -> AsyncIterator[DriftHouse]:
     async with drift_house(database, kafka.address, create_topic, directory) as house:
         yield house
+
+
+async def test_what_an_operator_adds_for_another_topic_is_not_published(
+    pool: "asyncpg.Pool[asyncpg.Record]", database: DatabaseUrls
+) -> None:
+    async with connected(database.operator) as operator:
+        await operator.execute(
+            "INSERT INTO outbox_record (topic, value, headers)"
+            " VALUES ('rating-slip-closed', 'a slip that earns points', '[]'), ('alerts', '', '[]')"
+        )
+    pending = await OutboxRecords(pool, 5.0, ["alerts", "requests"]).pending(100)
+    assert [one.topic for one in pending] == ["alerts"]
 
 
 async def test_two_replicas_run_each_tick_once_and_one_goes_on_alone(house: DriftHouse) -> None:

@@ -97,7 +97,8 @@ def scheduler(settings: Settings, pool: asyncpg.Pool, holder: str) -> Duty:
 
 def alert_relay(settings: Settings, pool: asyncpg.Pool, publisher: Publisher) -> Duty:
     """Return the duty that publishes drift alerts and the schedule's requests."""
-    outbox = OutboxRecords(pool, settings.database_acquire_timeout_seconds)
+    topics = (settings.topic_drift_alerts, settings.topic_drift_check_requested)
+    outbox = OutboxRecords(pool, settings.database_acquire_timeout_seconds, topics)
     publish = Relay(outbox, publisher)
 
     async def relay_some() -> bool:
