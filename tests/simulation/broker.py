@@ -53,6 +53,7 @@ class Broker:
     assignments: dict[tuple[str, PartitionId], object] = field(default_factory=dict)
     former: list[Log] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
 
     def commit(self, group: str, at: PartitionId, offset: int, assignment: object) -> None:
         """Take an offset under the partition's newest assignment; raises under any other."""
@@ -61,6 +62,13 @@ class Broker:
             raise CommitFailedError("the group has rebalanced")
         self.on_commit(group, at, self.committed.get((group, at)), offset)
         self.committed[group, at] = offset
+
+    def leave_out(self, at: PartitionId, count: int) -> None:
+        """Pass offsets of a partition, but none by which a reader knows a former log of it."""
+        log = self.logs[at]
+        for _ in range(count):
+            if not any(one.at == at and log.end in one.written for one in self.former):
+                log.leave_out(1)
 
     def partitions(self, topic: str) -> list[PartitionId]:
         """Return a topic's partitions, in order."""

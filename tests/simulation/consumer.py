@@ -116,6 +116,10 @@ class FakeConsumer:
         ((tp, offset),) = offsets.items()
         at = PartitionId(tp.topic, tp.partition)
         assignment = self._state(tp)
+        if assignment.position is not None and offset.offset > assignment.position:
+            self.broker.violations.append(
+                f"{offset.offset} of {at} is committed by one who is not there yet"
+            )
         await self.process.step(self.weather)
         if self.weather.fails():
             raise RequestTimedOutError  # the request was lost

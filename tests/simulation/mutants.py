@@ -65,7 +65,9 @@ MUTANTS = {
         "lowest = await committed() or 0",
     ),
     "never looks whether its position holds": Mutant(
-        partition, "if self._now() >= self._position_check_due:", "if False:"
+        partition,
+        "if not await self._positions.holds(self._at, self._generation, self._position):",
+        "if False:",
     ),
     "goes on, as a zombie, under the next assignment": Mutant(
         supervisor,
@@ -87,7 +89,10 @@ MUTANTS = {
         position, "return record.fingerprint() != progress.last_record_hash", "return False"
     ),
     "recognises the log by a record of whatever log": Mutant(
-        post_batch, "if settled and batch.log_known else None", "if settled else None"
+        post_batch, "if settled and keeps_one else None", "if settled else None"
+    ),
+    "leaves no record of a first batch that nobody looked at": Mutant(
+        post_batch, "batch.log_known or progress.last_record_offset is None", "batch.log_known"
     ),
     "posts on though its topic is halted": Mutant(
         post_batch, "if obstacles.halt is not None:", "if False:"

@@ -16,7 +16,7 @@ from simulation.database import Server
 from simulation.group import Group
 from simulation.loop import NothingHappensError, Tasks, owned_by, run_virtually
 from simulation.person import Person
-from simulation.tables import Rows
+from simulation.tables import ProgressRow, Rows
 from simulation.traffic import PARTITIONS, PROMOTIONS, SLIPS, SWITCHED, Traffic
 from simulation.weather import Process, Weather
 from simulation.worker import Worker
@@ -74,7 +74,6 @@ class World:
         self._started = 0
         self._written = 0
         self._not_before = self._rest_from = 0.0
-        self._unnoticed: dict[str, list[tuple[PartitionId, bytes]]] = {}
 
     async def run(self) -> Outcome:
         """Let it happen, let it come to rest, and look."""
@@ -89,7 +88,8 @@ class World:
             self.start_worker()
         await self._traffic_and_misfortune()
         left = await self._rest()
-        problems = [*self.watch.violations, *self.server.tables.violations, *left]
+        problems = [*self.watch.violations, *self.server.tables.violations]
+        problems += [*self.broker.violations, *left]
         if not problems:
             problems = verdict(self.server, self.broker, GROUPS, self.traffic)
         seen = self.server.tables.seen + self.broker.seen
@@ -152,7 +152,6 @@ class World:
         until = loop.time() + _SETTLE_SECONDS
         while True:
             left = unrest(self.server, self.broker, GROUPS, self.traffic)
-            left += [f"nobody noticed that {topic} was created again" for topic in self._unnoticed]
             if loop.time() > until or (not left and loop.time() > self._not_before):
                 return left
             if not self.person.is_busy:
@@ -162,11 +161,8 @@ class World:
 
     def write(self, at: PartitionId, value: bytes) -> None:
         """Publish an event; sometimes an aborted transaction comes first."""
-        if at.topic in self._unnoticed:
-            self._unnoticed[at.topic].append((at, value))
-            return
-        if self.rng.random() < 0.1 and not self.may_recreate:
-            self.broker.logs[at].leave_out(self.rng.randrange(1, 3))
+        if self.rng.random() < 0.1:
+            self.broker.leave_out(at, self.rng.randrange(1, 3))
         self._written += 1
         self.broker.logs[at].append(value, self._written)
         self._tell(f"{at} gets {value!r}")
@@ -233,6 +229,16 @@ class World:
         self._tell("the database is backed up")
 
     def restore(self) -> None:
+        """Restore the database, often where a worker has a batch in its hands."""
+        if self.backup is None:
+            return
+        if self.workers and self.rng.random() < 0.5:
+            worker = self.rng.choice(self.workers)
+            worker.process.freeze_with_a_batch(lambda _: self._freeze_for(worker, self._restore))
+        else:
+            self._restore()
+
+    def _restore(self) -> None:
         if self.backup is not None:
             self.server.restore(self.backup)
             self.backup = None
@@ -241,60 +247,50 @@ class World:
 
     def recreate(self) -> None:
         """Delete a topic and create it again; somebody publishes again what was not processed,
-        or all of it.
-
-        Where workers come and go, nothing is written to it until it is noticed: one that outgrows
-        the position before is told by its records, and nobody but a worker that lives on keeps
-        one from before. For the same reason no offset of it is left out.
+        and what was, in part or all of it.
         """
         self._recreate(self.rng.choice(list(GROUPS.values())))
 
     def _recreate(self, topic: str) -> None:
         group = next(group for group, consumed in GROUPS.items() if consumed == topic)
-        positions = [self._position(group, at) for at in self.broker.partitions(topic)]
-        if topic in self._unnoticed or not all(positions):
-            return
+        rows = [self._progress(group, at) for at in self.broker.partitions(topic)]
         again: list[tuple[PartitionId, bytes]] = []
-        for at, position in zip(self.broker.partitions(topic), positions, strict=True):
-            since = 0 if self.is_calm else self.rng.randint(0, position or 0)
+        for at, row in zip(self.broker.partitions(topic), rows, strict=True):
+            if row is None or not any(row.counts[:-1]):
+                return  # a log of which no record was processed cannot be told from the next one
+            is_whole = self.is_calm or self.rng.random() < 0.6
+            since = 0 if is_whole else self.rng.randint(0, row.next_offset)
             written = self.broker.logs[at].written
             again += [(at, written[offset].value or b"") for offset in written if offset >= since]
         self.broker.recreate(topic)
         self.watch.recreated.add(topic)
         self._tell(f"{topic} is created again")
-        if self.workers and not self.is_calm:
-            self._unnoticed[topic] = again
-            self._begin(self._until_noticed(group, topic))
-        else:
-            for at, value in again:
-                self.write(at, value)
+        for at, value in again:
+            self.write(at, value)
         if self.rng.random() < 0.5:
             self._later(self._change_groups)
         self._not_before = asyncio.get_running_loop().time() + _NOTICED_SECONDS
 
-    async def _until_noticed(self, group: str, topic: str) -> None:
-        while None in [self._position(group, at) for at in self.broker.partitions(topic)]:
-            await asyncio.sleep(0.5)
-        for at, value in self._unnoticed.pop(topic):
-            self.write(at, value)
-
-    def _position(self, group: str, at: PartitionId) -> int | None:
-        """Return how much of a log is processed, None while a former one is thought to be it."""
+    def _progress(self, group: str, at: PartitionId) -> ProgressRow | None:
+        """Return how far a log is processed, None while a former one is thought to be it."""
         number = sum(former.at == at for former in self.broker.former)
-        row = self.server.tables.table("progress").get((group, at))
-        return row.next_offset if row is not None and row.generation == number + 1 else None
+        row: ProgressRow | None = self.server.tables.table("progress").get((group, at))
+        return row if row is not None and row.generation == number + 1 else None
 
     def haunt(self) -> None:
         """Freeze a worker with a batch in its hands, and its topic is another when it goes on."""
         if self.workers:
             worker = self.rng.choice(self.workers)
-            worker.process.freeze_with_a_batch(partial(self._haunt, worker))
+            worker.process.freeze_with_a_batch(
+                lambda topic: self._freeze_for(worker, partial(self._recreate, topic))
+            )
 
-    def _haunt(self, worker: Worker, topic: str) -> None:
+    def _freeze_for(self, worker: Worker, what: Callable[[], None]) -> None:
+        """Do it while a worker stands still, and another can have its partitions."""
         self._tell(f"worker {worker.process.name} freezes with a batch in its hands")
         self._change_groups()
         loop = asyncio.get_running_loop()
-        loop.call_later(2.0 + self.rng.random(), self._recreate, topic)
+        loop.call_later(2.0 + self.rng.random(), what)
         loop.call_later(4.0 + self.rng.random() * 2.0, self._thaw, worker)
         self._rest_from = loop.time() + 6.0
 

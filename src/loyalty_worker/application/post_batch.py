@@ -211,7 +211,9 @@ def _advance(batch: Batch, progress: Progress, settled: Sequence[Settled]) -> Ad
     counts = dict.fromkeys(Outcome, 0)
     for one in settled:
         counts[one.outcome.outcome] += 1
-    last = settled[-1].record if settled and batch.log_known else None
+    # Where no record is kept yet, a look at the log has nothing to compare with: the first will do.
+    keeps_one = batch.log_known or progress.last_record_offset is None
+    last = settled[-1].record if settled and keeps_one else None
     return Advance(
         next_offset=batch.end,
         last_record_offset=last.offset if last else None,
