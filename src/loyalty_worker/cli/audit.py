@@ -106,9 +106,11 @@ def _print(
         print_line(
             f"{record.at}, offset {record.offset}, event {record.event_id or '-'}: {record.reason}"
         )
-    more = sum(one.unaccounted for one in found) - len(named)
-    if more:
-        print_line(f"and {more} more")
+    unaccounted = sum(one.unaccounted for one in found)
+    if unaccounted > len(named):
+        print_line(f"and {unaccounted - len(named)} more")
+    looked_at = sum(one.records for one in found)
+    print_line(f"{looked_at - unaccounted} of {looked_at} records are accounted for")
 
 
 def _row(one: PartitionCoverage) -> dict[str, object]:
