@@ -15,6 +15,9 @@ from loyalty_worker.settings import load_settings
 
 migrate = typer.Typer(help="The database schema, with the owner's login.", no_args_is_help=True)
 
+# A new database would name every function of the ledger.
+_MOST_NAMED = 10
+
 
 @migrate.command("status")
 def status(*, as_json: JsonOption = False) -> None:
@@ -66,5 +69,11 @@ def _describe(planned: MigrationPlan) -> list[str]:
     if planned.empty:
         return ["nothing to do"]
     lines = [f"apply versions/{version.name}" for version in planned.versions]
-    changed = ", ".join(function.name for function in planned.functions)
-    return [*lines, f"replace all functions{f'; new or changed: {changed}' if changed else ''}"]
+    changed = len(planned.functions)
+    if changed > _MOST_NAMED:
+        which = f"; {changed} are new or changed, `loyalty migrate plan --json` names them"
+    elif changed:
+        which = f"; new or changed: {', '.join(function.name for function in planned.functions)}"
+    else:
+        which = ""
+    return [*lines, f"replace all functions{which}"]
