@@ -7,7 +7,13 @@ from uuid import UUID
 
 import typer
 
-from loyalty_worker.cli.drift_repair import ENTRIES_MAY_BE_MISSING, LEFT, Repair, Repairer
+from loyalty_worker.cli.drift_repair import (
+    ALREADY_RIGHT,
+    ENTRIES_MAY_BE_MISSING,
+    LEFT,
+    Repair,
+    Repairer,
+)
 from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
@@ -64,7 +70,7 @@ def _reconcile_one(casino_id: UUID, player_id: UUID, repairer: Repairer, *, as_j
         )
     if refused is not None:
         raise refused
-    if not repairer.yes:
+    if not repairer.yes and repair.result != ALREADY_RIGHT:
         raise CommandError(USAGE, _NOT_CHANGED)
 
 

@@ -13,6 +13,7 @@ from loyalty_worker.database.operator_reconcile import drifting_players, lock_ca
 from loyalty_worker.database.refused import LoyaltyRefusedError
 
 LEFT = "left"
+ALREADY_RIGHT = "already right"
 ENTRIES_MAY_BE_MISSING = "entries may be missing"
 
 
@@ -97,7 +98,7 @@ class Repairer:
         if old is not None and old.entries > done.cache.entries:
             repair.warning = ENTRIES_MAY_BE_MISSING
         if not done.drift_detected:
-            repair.result = "already right"
+            repair.result = ALREADY_RIGHT
         else:
             repair.result = "reconciled" if self.yes else "would be reconciled"
 
