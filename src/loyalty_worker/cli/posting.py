@@ -68,10 +68,14 @@ async def command_pool(settings: Settings, url: str) -> AsyncIterator[asyncpg.Po
 def say_failure(stored: StoredRecord, fault: Fault) -> None:
     """Tell the person of a kept record that fails for no known reason; it stays as it is."""
     record = stored.record
-    say(
-        f"{record.topic}/{record.partition}, offset {record.offset} fails with {fault};"
-        " it stays kept, the others go on"
-    )
+    place = f"{record.topic}/{record.partition}, offset {record.offset}"
+    if fault.reason == "topic_unknown":
+        say(
+            f"{place} stays kept: its topic is none of those whose events are posted; check"
+            " LOYALTY_TOPIC_…, or close the letter with `loyalty dlq discard`"
+        )
+    else:
+        say(f"{place} fails with {fault}; it stays kept, the others go on")
 
 
 def outcome_rows(released: Iterable[Released]) -> list[dict[str, object]]:
