@@ -78,7 +78,10 @@ def simulate(
         confirm(commands, yes=yes)
         asyncio.run(_provision(url, scene, actor))
     else:
-        say("these casinos must be provisioned (or give --provision --yes):")
+        say(
+            "where these casinos are not provisioned, all their events become dead letters;"
+            " --provision --yes adds them first, or:"
+        )
         for command in commands:
             say(f"  {command} --yes")
     topics = {Topic.RATING_SLIP_CLOSED: settings.topic_rating_slip_closed}
