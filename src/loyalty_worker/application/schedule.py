@@ -45,7 +45,7 @@ class ClaimTicks:
     """Claims the newest tick that is due, and puts its request into the outbox with it.
 
     Ticks that were missed while no worker ran are made up for by the newest of them alone. Before
-    the first tick ever, those from before `since` do not count.
+    the first claim ever, those from before this process began do not count.
     """
 
     def __init__(
