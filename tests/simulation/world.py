@@ -47,7 +47,6 @@ class World:
     story: list[str] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
-    backup: Rows | None = None
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -121,7 +120,7 @@ class World:
                 self.stop,
             ]
         if self.may_restore:
-            acts += [self.back_up, self.back_up, self.restore, self.restore]
+            acts += [self.lose] * 3
         elif self.may_recreate:
             acts += [self.recreate]
             acts += [self.recreate] if self.is_calm else [self.haunt] * 3
@@ -224,26 +223,29 @@ class World:
         self.broker.forget_some(self.rng, group, at)
         self._tell(f"{at} begins at {self.broker.logs[at].beginning}")
 
-    def back_up(self) -> None:
-        self.backup = self.server.tables.backup()
-        self._tell("the database is backed up")
+    def lose(self) -> None:
+        """Restore the database, which was backed up just before, from the backup.
 
-    def restore(self) -> None:
-        """Restore the database, often where a worker has a batch in its hands."""
-        if self.backup is None:
-            return
+        Often it is restored when a worker has a batch in its hands.
+        """
+        backup = self.server.tables.backup()
+        self._tell("the database is backed up")
+        seconds = self.rng.random() * self.rng.choice((1.0, 6.0))
+        asyncio.get_running_loop().call_later(seconds, self._lose, backup)
+        self._rest_no_sooner_than(seconds)
+
+    def _lose(self, backup: Rows) -> None:
+        restore = partial(self._restore, backup)
         if self.workers and self.rng.random() < 0.5:
             worker = self.rng.choice(self.workers)
-            worker.process.freeze_with_a_batch(lambda _: self._freeze_for(worker, self._restore))
+            worker.process.freeze_with_a_batch(lambda _: self._freeze_for(worker, restore))
         else:
-            self._restore()
+            restore()
 
-    def _restore(self) -> None:
-        if self.backup is not None:
-            self.server.restore(self.backup)
-            self.backup = None
-            self.watch.restored()
-            self._tell("the database is restored")
+    def _restore(self, backup: Rows) -> None:
+        self.server.restore(backup)
+        self.watch.restored()
+        self._tell("the database is restored")
 
     def recreate(self) -> None:
         """Delete a topic and create it again; somebody publishes again what was not processed,
@@ -292,7 +294,7 @@ class World:
         loop = asyncio.get_running_loop()
         loop.call_later(2.0 + self.rng.random(), what)
         loop.call_later(4.0 + self.rng.random() * 2.0, self._thaw, worker)
-        self._rest_from = loop.time() + 6.0
+        self._rest_no_sooner_than(6.0)
 
     def call_person(self) -> None:
         person = self.person
@@ -325,6 +327,10 @@ class World:
     def _later(self, what: Callable[[], None]) -> None:
         """Do it when a session timeout or a heartbeat has told the groups."""
         asyncio.get_running_loop().call_later(self.rng.random() * 6.0, what)
+
+    def _rest_no_sooner_than(self, seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        self._rest_from = max(self._rest_from, until)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         with owned_by(self._background):
