@@ -3423,6 +3423,22 @@ $$;
 
 
 --
+-- Name: records_are_posted(double precision); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.records_are_posted(p_seconds double precision) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM consumer_progress AS p
+        WHERE p.closed_at IS NULL
+            AND p.updated_at > clock_timestamp() - make_interval(secs => p_seconds)
+    )
+$$;
+
+
+--
 -- Name: redemption_refusal(uuid, bigint, bigint, boolean); Type: FUNCTION; Schema: public; Owner: -
 --
 

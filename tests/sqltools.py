@@ -92,3 +92,13 @@ async def lose(database: DatabaseUrls, what: str) -> int:
         done = await connection.execute(f"DELETE FROM {what}")  # noqa: S608 - the tests' own
         await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
     return int(done.rpartition(" ")[2])
+
+
+async def seem_busy(database: DatabaseUrls) -> None:
+    """Make it look as if records were posted all the time, elsewhere."""
+    async with connected(database.superuser) as superuser:
+        await superuser.execute(
+            "INSERT INTO consumer_progress"
+            " (consumer_group, topic, partition, generation, first_offset, next_offset, updated_at)"
+            " VALUES ('elsewhere', 'elsewhere', 0, 1, 0, 0, now() + interval '1 hour')"
+        )

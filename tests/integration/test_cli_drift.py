@@ -21,7 +21,7 @@ from loyalty_worker.cli.exits import explain
 from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.logins import DatabaseUrls
 from sqlslips import new_slip, post, scope
-from sqltools import add_casino, connected, row_of, value_of
+from sqltools import add_casino, connected, row_of, seem_busy, value_of
 
 ENTRIES = 3
 POINTS = 2100  # of each entry
@@ -322,6 +322,7 @@ async def test_mistakes_of_usage_are_told_before_anything_is_asked() -> None:
 
 
 async def test_an_interrupted_check_goes_on_where_it_stood(house: House) -> None:
+    await seem_busy(house.database)
     state = "SELECT count(*), sum(players_checked) FROM drift_check_run"
     outside = {name: value for name, value in os.environ.items() if not name.startswith("LOYALTY_")}
     check = await asyncio.create_subprocess_exec(

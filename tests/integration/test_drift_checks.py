@@ -19,7 +19,7 @@ from parts.topics import publisher, send
 from parts.traffic import Traffic
 from parts.worker import WorkerProcess
 from slips import Message
-from sqltools import add_casino, connected, drift_of, value_of
+from sqltools import add_casino, connected, drift_of, seem_busy, value_of
 
 CHECKS = 50
 CHUNK = ChunkLimits().players
@@ -69,6 +69,7 @@ async def test_a_check_longer_than_a_session_keeps_its_member_and_another_goes_o
     house: DriftHouse,
 ) -> None:
     await house.plant(PLAYERS)
+    await seem_busy(house.database)
     async with (
         house.worker("drift", "slow", LOYALTY_DRIFT_CHECK_LOAD="0.002") as slow,
         house.worker("drift", "other") as other,
@@ -145,6 +146,7 @@ async def test_what_is_no_request_becomes_a_letter_with_a_copy_and_one_is_one_ru
 
 async def test_a_check_goes_on_once_its_database_is_back(house: DriftHouse) -> None:
     await house.plant(CHUNK + 1)
+    await seem_busy(house.database)
     port = urlsplit(house.database.worker).port or 0
     with TcpProxy(port) as proxy:
         async with house.worker(

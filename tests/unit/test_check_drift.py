@@ -22,6 +22,7 @@ class Checks:
         self.run_id = uuid4()
         self.calls: list[str] = []
         self.limits: set[tuple[int, int]] = set()
+        self.busy = True
         self._steps = 0
         self._failing_at = failing_at
 
@@ -39,6 +40,9 @@ class Checks:
             raise Fault("database_unreachable")
         self._steps += 1
         return DriftChunk(self._steps >= STEPS, players=1, entries=2, findings=0)
+
+    async def is_busy(self) -> bool:
+        return self.busy
 
     async def close(self, run_id: UUID) -> DriftSummary:
         self.calls.append("close")
@@ -74,3 +78,12 @@ async def test_a_check_pauses_between_its_steps_for_its_share_of_the_time(load: 
     taken = time.monotonic() - started
     least = STEPS * STEP_SECONDS + (STEPS - 1) * STEP_SECONDS * (1 / load - 1)
     assert taken >= least - 0.01
+
+
+async def test_a_check_does_not_pause_while_nothing_is_posted() -> None:
+    checks = Checks()
+    checks.busy = False
+    started = time.monotonic()
+    await CheckDrift(checks, ChunkLimits(load=0.001))(DriftRequest("command"), lambda _: None)
+    # with pauses it would take a thousand times as long as its steps
+    assert time.monotonic() - started < 100 * STEPS * STEP_SECONDS

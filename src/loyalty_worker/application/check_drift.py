@@ -18,8 +18,9 @@ OnChunk = Callable[[DriftChunk], None]
 class ChunkLimits:
     """How much one step looks at, and how hard the check works.
 
-    `load` is the share of the time in which it works; for the rest it pauses between the steps,
-    so that posting goes on. A step ends at `players` or `entries`, whichever comes first.
+    `load` is the share of the time in which it works while records are posted; for the rest it
+    pauses between the steps, so that posting goes on. A step ends at `players` or `entries`,
+    whichever comes first.
     """
 
     players: int = 20_000
@@ -63,4 +64,6 @@ class CheckDrift:
             on_chunk(chunk)
             if chunk.walked:
                 return await self._checks.close(run_id)
-            await asyncio.sleep((time.monotonic() - started) * (1 / limits.load - 1))
+            worked = time.monotonic() - started
+            if limits.load < 1 and await self._checks.is_busy():
+                await asyncio.sleep(worked * (1 / limits.load - 1))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
+_BUSY_SECONDS = 5.0
 # Closing is one transaction, however many players drift: a million takes a minute.
 _CLOSE_SECONDS = 600
 _PATIENCE = f"SET LOCAL statement_timeout = '{_CLOSE_SECONDS}s'"
@@ -74,6 +75,15 @@ class PostgresDriftChecks:
                 max_entries,
             )
         return DriftChunk(**dict(row or {}))
+
+    async def is_busy(self) -> bool:
+        """Say whether records were posted just now. Raises `Fault`."""
+        with faults():
+            async with self._pool.acquire(timeout=self._acquire_timeout) as connection:
+                busy: bool = await connection.fetchval(
+                    "SELECT records_are_posted($1)", _BUSY_SECONDS
+                )
+        return busy
 
     async def close(self, run_id: UUID) -> DriftSummary:
         """Finish a walked run. Raises `Fault`."""

@@ -69,6 +69,10 @@ class DriftChecks(Protocol):
         """Judge the next players of a run, at most so many, and keep what was found."""
         ...
 
+    async def is_busy(self) -> bool:
+        """Say whether records are being posted, which a check should leave room for."""
+        ...
+
     async def close(self, run_id: UUID) -> DriftSummary:
         """Finish a walked run: severities, audit and alerts; a finished one stays as it is."""
         ...

@@ -173,7 +173,8 @@ class Settings(BaseSettings):
         default=0.5,
         gt=0,
         le=1,
-        description="the share of the time in which a check works; it pauses for the rest",
+        description="the share of the time in which a check works while records are posted; "
+        "it pauses for the rest",
     )
 
     position_check_seconds: float = Field(
