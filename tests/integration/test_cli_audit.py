@@ -139,6 +139,7 @@ async def test_exactly_what_was_taken_from_the_database_is_named(house: House) -
     assert shown.returncode == 3
     assert house.slips not in shown.stdout
     assert orphans[1]["id"] in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "3 of 5 records are accounted for"
     assert slips[1]["data"]["player_id"] not in shown.stdout + shown.stderr
 
 
