@@ -5,10 +5,10 @@ from datetime import timedelta
 import asyncpg
 
 from loyalty_worker.app.duties import Duty
-from loyalty_worker.app.parts import Part, consumptions
+from loyalty_worker.app.parts import Part
 from loyalty_worker.application.relay import Relay
 from loyalty_worker.application.release_parked import ReleaseParked
-from loyalty_worker.consumers.decoder import TopicDecoders
+from loyalty_worker.consumers.decoder import event_decoders
 from loyalty_worker.consumers.record_report import report_released
 from loyalty_worker.database.outbox import LetterCopies
 from loyalty_worker.database.stored import StoredRecords
@@ -23,11 +23,6 @@ _SWEEP_SECONDS = 1.0
 _RELAY_SECONDS = 0.5
 
 
-def decoders(settings: Settings) -> TopicDecoders:
-    """Return the decoder of kept records of all topics."""
-    return TopicDecoders({one.topic: one.decoder for one in consumptions(settings).values()})
-
-
 def sweeper(settings: Settings, pool: asyncpg.Pool, ledger: Ledger, metrics: Metrics) -> Duty:
     """Return the duty that releases parked events."""
     stored = StoredRecords(
@@ -38,7 +33,7 @@ def sweeper(settings: Settings, pool: asyncpg.Pool, ledger: Ledger, metrics: Met
     release = ReleaseParked(
         ledger,
         stored,
-        decoders(settings),
+        event_decoders(settings.topic_rating_slip_closed, settings.topic_promotion),
         timedelta(seconds=settings.parked_expiry_seconds),
         _say_failure,
     )

@@ -14,7 +14,7 @@ from loyalty_worker.application.coverage import (
 from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
 from loyalty_worker.cli.options import JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
-from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
+from loyalty_worker.consumers.decoder import event_decoders
 from loyalty_worker.database.accounts import record_accounts
 from loyalty_worker.domain.accounts import Account
 from loyalty_worker.domain.records import PartitionId
@@ -70,12 +70,7 @@ async def _found(
             said_at = time.monotonic()
             say(f"{at}: {passed} of {of} offsets")
 
-    decoder = TopicDecoders(
-        {
-            settings.topic_rating_slip_closed: SlipDecoder(),
-            settings.topic_promotion: PromotionDecoder(),
-        }
-    )
+    decoder = event_decoders(settings.topic_rating_slip_closed, settings.topic_promotion)
     async with (
         record_accounts(operator_url(settings)) as accounts,
         open_topic_log(kafka_client_options(settings)) as log,

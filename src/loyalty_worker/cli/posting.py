@@ -10,7 +10,7 @@ import asyncpg
 from loyalty_worker.cli.exits import UNAVAILABLE, CommandError
 from loyalty_worker.cli.options import worker_url
 from loyalty_worker.cli.output import say
-from loyalty_worker.consumers.decoder import PromotionDecoder, SlipDecoder, TopicDecoders
+from loyalty_worker.consumers.decoder import TopicDecoders, event_decoders
 from loyalty_worker.database.ledger import PostgresLedger
 from loyalty_worker.database.pool import PoolLimits, open_pool
 from loyalty_worker.database.stored import StoredRecords
@@ -31,12 +31,7 @@ class Posting:
 async def posting(settings: Settings) -> AsyncIterator[Posting]:
     """Open the worker's parts."""
     patience = settings.database_acquire_timeout_seconds
-    decoder = TopicDecoders(
-        {
-            settings.topic_rating_slip_closed: SlipDecoder(),
-            settings.topic_promotion: PromotionDecoder(),
-        }
-    )
+    decoder = event_decoders(settings.topic_rating_slip_closed, settings.topic_promotion)
     async with command_pool(settings, worker_url(settings)) as pool:
         yield Posting(
             PostgresLedger(pool, patience, _ignore),

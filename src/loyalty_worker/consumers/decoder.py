@@ -86,6 +86,11 @@ class TopicDecoders:
         return decoder(record)
 
 
+def event_decoders(slips_topic: str, promotions_topic: str) -> TopicDecoders:
+    """Return the decoder of the events that post, by the topics' names."""
+    return TopicDecoders({slips_topic: SlipDecoder(), promotions_topic: PromotionDecoder()})
+
+
 def _undecodable(reason: DecodeReason, detail: str, readable: object) -> Undecodable:
     event = readable if isinstance(readable, dict) else {}
     return Undecodable(reason, detail, _identity(event), _casino_id(event.get("data")))
