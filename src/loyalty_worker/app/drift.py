@@ -36,6 +36,10 @@ _TICK_SECONDS = 1.0
 # A check is cut off between two commits when its partition goes to another member, which goes on.
 _DRAIN_SECONDS = 5.0
 _ONE_AT_A_TIME = 1
+_HINTS = {
+    "drift": "look with `loyalty drift list`; `loyalty drift reconcile` mends a cached balance",
+    "abandoned": "it stood still for an hour and another check began: look at that one",
+}
 
 
 def check_drift(settings: Settings, pool: asyncpg.Pool) -> CheckDrift:
@@ -116,7 +120,5 @@ def _say_checked(summary: DriftSummary) -> None:
         players=summary.players_checked,
         drifted=summary.players_drifted,
         largest_drift=summary.largest_drift,
-        hint=None
-        if summary.verdict == "clean"
-        else "look with `loyalty drift list`; `loyalty drift reconcile` mends a cached balance",
+        hint=_HINTS.get(summary.verdict),
     )

@@ -37,7 +37,7 @@ class Isolate:
         known = self._suspects.pop(batch.at, None) == place
         try:
             verdict = await self._post(batch, decoded)
-        except Exception:
+        except Exception:  # not swallowed: raised and logged the first time, isolated the second
             if not known:
                 self._suspects[batch.at] = place
                 raise

@@ -61,16 +61,23 @@ def check(
     if as_json:
         print_json(as_row(summary))
     else:
-        print_line(
-            f"{summary.verdict}: {summary.players_drifted} of {summary.players_checked} players"
-            f" drift, by {summary.largest_drift} points at most (run {summary.run_id})"
-        )
+        print_line(_sentence(summary))
     if summary.verdict != "clean":
         say(
             f"`loyalty drift list --run {summary.run_id}` shows them,"
             " `loyalty drift reconcile` mends cached balances"
         )
         raise typer.Exit(PROBLEM_FOUND)
+
+
+def _sentence(summary: DriftSummary) -> str:
+    run = f"(run {summary.run_id})"
+    if summary.verdict == "clean":
+        return f"clean: nothing drifts among {summary.players_checked} players {run}"
+    return (
+        f"{summary.verdict}: {summary.players_drifted} of {summary.players_checked} players drift,"
+        f" by {summary.largest_drift} points at most {run}"
+    )
 
 
 async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSummary:

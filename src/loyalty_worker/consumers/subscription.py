@@ -91,7 +91,7 @@ def _mistakes_said(batch: Batch) -> Iterator[None]:
     """Say what failed and where: FastStream gives an exception to nobody, the verdict is None."""
     try:
         yield
-    except Exception:
+    except Exception:  # said here, and raised on
         _log.exception(
             "batch_handler_failed",
             topic=batch.at.topic,

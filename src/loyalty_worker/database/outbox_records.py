@@ -52,7 +52,7 @@ class OutboxRecords:
         if topics - self._left:
             _log.error(
                 "outbox_topic_refused",
-                rows_of=len(topics),
+                topics=len(topics),
                 hint="outbox_record holds rows of topics that are not this worker's; they stay."
                 " Compare the LOYALTY_TOPIC_DRIFT_ settings of the worker and of the command line,"
                 " and ask who wrote the rows",
