@@ -15,6 +15,7 @@ from sqldrift import (
     advance,
     begin,
     close,
+    every_casino,
     findings_of,
     plant,
     walk,
@@ -23,6 +24,7 @@ from sqlslips import Connection, scope
 from sqltools import add_casino, connected
 
 _POSITION = "SELECT after_casino_id, after_player_id FROM drift_check_run WHERE id = $1"
+_SCOPE = "SELECT current_setting('app.casino_ids')"
 
 
 @pytest.fixture
@@ -134,6 +136,20 @@ async def test_a_check_of_one_casino_looks_at_no_other(
     assert await walk(worker, run, players=2) == [(2, 2, 2), (1, 1, 1)]
     looked_at = await worker.fetch("SELECT DISTINCT casino_id FROM drift_finding")
     assert [casino for (casino,) in looked_at] == [casinos[1]]
+
+
+async def test_a_check_leaves_the_casinos_of_its_transaction_as_they_were(
+    worker: Connection, superuser: Connection, casinos: list[uuid.UUID]
+) -> None:
+    await plant(superuser, [account(casino, *([1] * 9)) for casino in casinos])
+    run = await begin(worker)
+    async with every_casino(worker):
+        before = await worker.fetchval(_SCOPE)
+        for players, entries in ((1, 1), (2, 9), (100, 100)):
+            await worker.fetchrow(ADVANCE, run, players, entries)
+            assert await worker.fetchval(_SCOPE) == before
+        checked = "SELECT players_checked FROM drift_check_run WHERE id = $1"
+        assert await worker.fetchval(checked, run) == len(casinos)
 
 
 async def test_a_chunk_is_refused_to_whoever_does_not_see_all_that_is_asked_for(
