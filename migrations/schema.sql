@@ -1366,6 +1366,7 @@ CREATE FUNCTION public.compare_balances(p_after_casino_id uuid, p_after_player_i
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    v_scope CONSTANT text := coalesce(current_setting('app.casino_ids', true), '');
     v_after uuid;
     v_players bigint := p_max_players;
     v_entries bigint := p_max_entries;
@@ -1378,6 +1379,7 @@ BEGIN
             AND (p_after_casino_id IS NULL OR c.id >= p_after_casino_id)
         ORDER BY c.id
     LOOP
+        PERFORM set_config('app.casino_ids', ARRAY[casino_id]::text, true);
         v_after := CASE WHEN casino_id = p_after_casino_id THEN p_after_player_id END;
         SELECT * INTO v_found FROM sound_players(casino_id, v_after, v_players, v_entries);
         IF NOT v_found.is_sound THEN
@@ -1402,6 +1404,7 @@ BEGIN
         v_entries := v_entries - entries;
         EXIT WHEN v_found.is_cut OR v_players = 0;
     END LOOP;
+    PERFORM set_config('app.casino_ids', v_scope, true);
 END
 $$;
 
