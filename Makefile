@@ -19,8 +19,8 @@ help: ## show this list
 demo: $(VENV)/embedded kafka-jars ## a casino evening on real Apache Kafka and PostgreSQL, within a minute
 	@$(BIN)/loyalty demo
 
-test: setup ## all tests, on real parts, in two processes; ARGS="…" goes to pytest, "-n 0" is one process
-	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+test: setup ## all tests, on real parts, in three processes; ARGS="…" goes to pytest, "-n 0" is one process
+	@$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 check: setup ## everything that reads the code without running it
 	@echo "check: ruff, rules"

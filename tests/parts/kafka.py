@@ -14,6 +14,7 @@ from loyalty_worker.embedded.jars import kafka_version
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.processes import temporary_directory
 from parts.blocking import wait_for
+from parts.memory import memory_folder
 from parts.source import Part, Source, started
 
 ADDRESS_VARIABLE = "LOYALTY_TEST_KAFKA"
@@ -45,7 +46,10 @@ def _container() -> Iterator[Part]:
 
 @contextmanager
 def _embedded() -> Iterator[Part]:
-    with temporary_directory() as directory, EmbeddedKafka(directory) as broker:
+    with (
+        temporary_directory(within=memory_folder()) as directory,
+        EmbeddedKafka(directory) as broker,
+    ):
         yield Part(NAME, Source.EMBEDDED, broker.bootstrap_servers, broker.version)
 
 

@@ -32,6 +32,7 @@ from loyalty_worker.embedded.postgres_binaries import (
 )
 from loyalty_worker.embedded.processes import temporary_directory
 from parts.blocking import wait_for
+from parts.memory import memory_folder
 from parts.source import Part, Source, started
 
 ADDRESS_VARIABLE = "LOYALTY_TEST_POSTGRES"
@@ -67,7 +68,7 @@ def _superuser_url(source: Source) -> Iterator[str]:
             yield container.get_connection_url()
     else:
         with (
-            temporary_directory() as directory,
+            temporary_directory(within=memory_folder()) as directory,
             EmbeddedPostgres(directory, _WITHOUT_SYNC, binaries=chosen_binaries()) as server,
         ):
             yield server.superuser_url

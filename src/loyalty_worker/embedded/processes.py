@@ -133,22 +133,23 @@ def kill_family(child: subprocess.Popen[bytes]) -> None:
     psutil.wait_procs(alive, timeout=10)
 
 
-def kept_directory(prefix: str) -> Path:
+def kept_directory(prefix: str, within: Path | None = None) -> Path:
     """Make a directory that is removed when this process has ended, however it ends.
 
+    It is made in the folder `within`, or where the system keeps its temporary files.
     Other accounts may pass through it, but not list it: PostgreSQL refuses to run as root, and its
     data then belong to somebody else.
     """
-    path = Path(tempfile.mkdtemp(prefix=prefix))
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
     _keeper().tell({"directory": str(path)})
     path.chmod(0o711)
     return path
 
 
 @contextmanager
-def temporary_directory(prefix: str = "loyalty-") -> Iterator[Path]:
+def temporary_directory(prefix: str = "loyalty-", within: Path | None = None) -> Iterator[Path]:
     """Give such a directory for a while; it is removed at the end of the block."""
-    path = kept_directory(prefix)
+    path = kept_directory(prefix, within)
     try:
         yield path
     finally:
