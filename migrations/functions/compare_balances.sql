@@ -3,8 +3,8 @@
 -- entries, null for no limit, but one player at least. One row per casino looked at, in order: how
 -- many players with a cache or an entry, how many entries, the last of the players, and those with
 -- whom something is wrong; drift_kinds says what. In the snapshot of the calling statement.
--- Policies hide what the caller may not see: callers ask require_drift_scope first. The scope is
--- narrowed to the casino looked at and put back at the end: a policy reads all of it for every row.
+-- Policies hide what the caller may not see: callers ask require_drift_scope first. Of the scope,
+-- only the casino looked at is left until the end: a policy reads all of it for every row.
 CREATE OR REPLACE FUNCTION compare_balances(
     p_after_casino_id uuid,
     p_after_player_id uuid,
@@ -20,20 +20,23 @@ CREATE OR REPLACE FUNCTION compare_balances(
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    v_scope CONSTANT text := coalesce(current_setting('app.casino_ids', true), '');
+    v_scope CONSTANT uuid[] := nullif(current_setting('app.casino_ids', true), '')::uuid[];
+    v_in_scope boolean;
     v_after uuid;
     v_players bigint := p_max_players;
     v_entries bigint := p_max_entries;
     v_found record;
 BEGIN
     -- one casino at a time: only then do index scans begin at the player, and not at the casino
-    FOR casino_id IN
-        SELECT c.id FROM casino AS c
+    FOR casino_id, v_in_scope IN
+        SELECT c.id, c.id = ANY (v_scope) FROM casino AS c
         WHERE (p_casino_id IS NULL OR c.id = p_casino_id)
             AND (p_after_casino_id IS NULL OR c.id >= p_after_casino_id)
         ORDER BY c.id
     LOOP
-        PERFORM set_config('app.casino_ids', ARRAY[casino_id]::text, true);
+        IF v_in_scope THEN
+            PERFORM set_config('app.casino_ids', ARRAY[casino_id]::text, true);
+        END IF;
         v_after := CASE WHEN casino_id = p_after_casino_id THEN p_after_player_id END;
         SELECT * INTO v_found FROM sound_players(casino_id, v_after, v_players, v_entries);
         IF NOT v_found.is_sound THEN
@@ -58,7 +61,7 @@ BEGIN
         v_entries := v_entries - entries;
         EXIT WHEN v_found.is_cut OR v_players = 0;
     END LOOP;
-    PERFORM set_config('app.casino_ids', v_scope, true);
+    PERFORM set_config('app.casino_ids', coalesce(v_scope::text, ''), true);
 END
 $$;
 

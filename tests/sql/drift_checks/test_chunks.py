@@ -152,6 +152,18 @@ async def test_a_check_leaves_the_casinos_of_its_transaction_as_they_were(
         assert await worker.fetchval(checked, run) == len(casinos)
 
 
+async def test_balances_of_casinos_outside_of_the_scope_are_not_compared(
+    worker: Connection, superuser: Connection, casinos: list[uuid.UUID]
+) -> None:
+    await plant(superuser, [account(casino, 5).cached(4) for casino in casinos])
+    compared = "SELECT casino_id FROM compare_balances(NULL, NULL, $1, NULL, NULL)"
+    assert await worker.fetch(compared, casinos[0]) == []
+    for seen in (casinos[:1], casinos[1:3], []):
+        async with scope(worker, seen):
+            assert {row["casino_id"] for row in await worker.fetch(compared, None)} == set(seen)
+            assert await worker.fetch(compared, casinos[3]) == []
+
+
 async def test_a_chunk_is_refused_to_whoever_does_not_see_all_that_is_asked_for(
     worker: Connection, superuser: Connection, casinos: list[uuid.UUID]
 ) -> None:
