@@ -917,6 +917,7 @@ BEGIN
     WHERE r.id = ANY (ARRAY(
         SELECT x.id FROM drift_check_run AS x
         WHERE x.finished_at IS NULL AND x.advanced_at < now() - interval '1 hour'
+            AND (p_casino_id IS NULL OR x.casino_id = p_casino_id)
             AND (x.request_source = p_request_source AND x.request_id = p_request_id)
             IS NOT TRUE
         ORDER BY x.id
@@ -1959,7 +1960,9 @@ DECLARE
     v_drifted bigint;
 BEGIN
     INSERT INTO drift_check_casino (casino_id, run_id, players_checked)
-    SELECT c.id, p_run_id, 0 FROM casino AS c
+    SELECT c.id, p_run_id, 0
+    FROM casino AS c
+    JOIN drift_check_run AS r ON r.id = p_run_id AND r.started_at >= c.created_at
     WHERE p_casino_id IS NULL OR c.id = p_casino_id
     ON CONFLICT (casino_id, run_id) DO NOTHING;
 
@@ -2729,7 +2732,7 @@ BEGIN
     FROM (
         SELECT r.started_at, r.finished_at
         FROM drift_check_run AS r
-        WHERE r.verdict IN ('clean', 'drift')
+        WHERE r.verdict IN ('clean', 'drift') AND r.casino_id IS NULL
         ORDER BY r.finished_at DESC
         LIMIT 1
     ) AS n

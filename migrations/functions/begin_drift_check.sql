@@ -1,6 +1,7 @@
 -- Begins a run of the drift check, of one casino or, where it is null, of all. The same request is
 -- the same run, whatever became of it; who asks without a request joins the unfinished run of the
--- same trigger and scope. Other runs that stood still for an hour are abandoned.
+-- same trigger and scope. Other runs that stood still for an hour are abandoned where this one looks
+-- at all that they would.
 CREATE OR REPLACE FUNCTION begin_drift_check(
     p_trigger text,
     p_casino_id uuid,
@@ -16,6 +17,7 @@ BEGIN
     WHERE r.id = ANY (ARRAY(
         SELECT x.id FROM drift_check_run AS x
         WHERE x.finished_at IS NULL AND x.advanced_at < now() - interval '1 hour'
+            AND (p_casino_id IS NULL OR x.casino_id = p_casino_id)
             AND (x.request_source = p_request_source AND x.request_id = p_request_id)
             IS NOT TRUE
         ORDER BY x.id

@@ -1,7 +1,8 @@
 -- Sets the severity of each finding of a run, and counts for each of its casinos the players that
 -- have one, and for the gauges those that are not reconciled yet. Critical: more than 1000 points,
 -- a damaged ledger whatever the points, or any finding where more than 5 % of the casino's players
--- looked at have one. A casino that has no player at all was looked at too.
+-- looked at have one. A casino that has no player at all was looked at too, but for one that was
+-- added when the run was past it.
 CREATE OR REPLACE FUNCTION judge_drift_findings(p_run_id uuid, p_casino_id uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp
@@ -14,7 +15,9 @@ DECLARE
     v_drifted bigint;
 BEGIN
     INSERT INTO drift_check_casino (casino_id, run_id, players_checked)
-    SELECT c.id, p_run_id, 0 FROM casino AS c
+    SELECT c.id, p_run_id, 0
+    FROM casino AS c
+    JOIN drift_check_run AS r ON r.id = p_run_id AND r.started_at >= c.created_at
     WHERE p_casino_id IS NULL OR c.id = p_casino_id
     ON CONFLICT (casino_id, run_id) DO NOTHING;
 

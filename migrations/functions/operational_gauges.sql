@@ -1,8 +1,8 @@
 -- What stands open, for metrics: letters by reason and the time of the oldest in seconds since 1970
 -- (no row without one), waiting events by cause, and halted topics (label: the topic, value 1). Of
--- the drift checks: runs by verdict; when the newest that was walked to the end finished, and how
--- many seconds it took; and, by the newest of each casino and without what was reconciled since,
--- the players by their gravest severity and the sum of their points.
+-- the drift checks: runs by verdict; when the newest of all casinos that was walked to the end
+-- finished, and how many seconds it took; and, by the newest of each casino and without what was
+-- reconciled since, the players by their gravest severity and the sum of their points.
 CREATE OR REPLACE FUNCTION operational_gauges()
 RETURNS TABLE (gauge text, label text, reason text, value double precision)
 LANGUAGE plpgsql STABLE
@@ -44,7 +44,7 @@ BEGIN
     FROM (
         SELECT r.started_at, r.finished_at
         FROM drift_check_run AS r
-        WHERE r.verdict IN ('clean', 'drift')
+        WHERE r.verdict IN ('clean', 'drift') AND r.casino_id IS NULL
         ORDER BY r.finished_at DESC
         LIMIT 1
     ) AS n

@@ -98,7 +98,7 @@ async def test_runs_that_stood_still_for_an_hour_are_abandoned(
     requested = await begin(worker, casino, trigger="request", request=request)
     command = await begin(worker)
     await superuser.execute(_STOOD_STILL)
-    moving = await begin(worker, casino, trigger="request", request=("/other", "1"))
+    moving = await begin(worker, trigger="request", request=("/other", "1"))
 
     abandoned = {finished: "clean", requested: "abandoned", command: "abandoned", moving: None}
     assert await _verdicts(worker) == abandoned
@@ -107,6 +107,21 @@ async def test_runs_that_stood_still_for_an_hour_are_abandoned(
     assert tuple(await advance(worker, requested) or ()) == (True, 0, 0, 0)
     assert (await close(worker, requested))["verdict"] == "abandoned"
     assert await worker.fetch("SELECT * FROM outbox_record WHERE key IS NOT NULL") == []
+
+
+async def test_a_check_of_one_casino_abandons_none_that_looks_at_more_or_at_another(
+    database: DatabaseUrls, worker: Connection, superuser: Connection, casino: uuid.UUID
+) -> None:
+    other = uuid.uuid4()
+    await add_casino(database, str(other))
+    runs = [
+        await begin(worker, asked, trigger="request", request=(_SOURCE, str(asked)))
+        for asked in (None, casino, other)
+    ]
+    await superuser.execute(_STOOD_STILL)
+    narrow = await begin(worker, casino)
+    of_all, same, another = runs
+    assert await _verdicts(worker) == {of_all: None, same: "abandoned", another: None, narrow: None}
 
 
 async def test_a_request_goes_on_with_its_own_run_however_long_it_stood_still(
@@ -120,14 +135,14 @@ async def test_a_request_goes_on_with_its_own_run_however_long_it_stood_still(
 
 
 async def test_a_run_that_is_being_advanced_is_not_abandoned_and_not_waited_for(
-    worker: Connection, superuser: Connection, casino: uuid.UUID
+    worker: Connection, superuser: Connection
 ) -> None:
     run = await begin(worker)
     await superuser.execute(_STOOD_STILL)
     async with superuser.transaction():
         await superuser.execute("SELECT FROM drift_check_run FOR NO KEY UPDATE")
         await worker.execute("SET lock_timeout = '2s'")
-        other = await begin(worker, casino, trigger="request", request=(_SOURCE, "1"))
+        other = await begin(worker, trigger="request", request=(_SOURCE, "1"))
     assert await _verdicts(worker) == {run: None, other: None}
 
 

@@ -9,7 +9,7 @@ import pytest
 from loyalty_worker.embedded.logins import DatabaseUrls
 from sqldrift import account, advance, begin, checked, close, every_casino, plant, walk
 from sqlslips import Connection
-from sqltools import connected
+from sqltools import add_casino, connected
 
 
 async def test_each_finding_is_audited_at_its_casino(
@@ -61,6 +61,21 @@ async def test_a_run_that_is_not_walked_is_not_closed(
         await close(worker, run)
     with pytest.raises(asyncpg.NoDataFoundError):
         await close(worker, uuid.uuid4())
+
+
+async def test_a_casino_that_was_added_behind_the_run_is_not_said_to_be_looked_at(
+    database: DatabaseUrls, worker: Connection, superuser: Connection, casino: uuid.UUID
+) -> None:
+    empty, behind = uuid.uuid4(), uuid.UUID(int=1)
+    await add_casino(database, str(empty))
+    await plant(superuser, [account(casino, 1)])
+    run = await begin(worker)
+    await walk(worker, run)
+    await add_casino(database, str(behind))
+    await plant(superuser, [account(behind, 30).cached(-4969)])
+    await close(worker, run)
+    looked_at = await superuser.fetch("SELECT casino_id, players_checked FROM drift_check_casino")
+    assert {tuple(row) for row in looked_at} == {(casino, 1), (empty, 0)}
 
 
 async def test_what_a_failed_close_wrote_is_gone_with_it(
