@@ -232,9 +232,11 @@ async def test_each_kind_of_planted_drift_is_found_and_named(house: House) -> No
         assert (row["run_id"], row["casino_id"]) == (drifted["run_id"], str(house.casino))
         assert row["reconciled_at"] is None
     assert found == {name: kinds for name, (_, kinds, _, _) in PLANTS.items()}
-    assert [abs(row["drift"]) for row in listed] == sorted(
-        (abs(row["drift"]) for row in listed), reverse=True
-    )
+    gravity = [
+        (("critical", "warning", "info").index(row["severity"]), -abs(row["drift"]))
+        for row in listed
+    ]
+    assert gravity == sorted(gravity)
 
 
 async def test_one_casino_is_checked_alone_and_listed_alone(house: House) -> None:

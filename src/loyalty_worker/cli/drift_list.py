@@ -38,9 +38,10 @@ def list_all(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what the newest check of each casino found and nobody mended, largest drift first.
+    """Print what the newest check of each casino found and nobody mended, gravest first.
 
-    A drift is the cached balance less what the entries say; --json tells more than the table.
+    By severity, then by points. A drift is the cached balance less what the entries say; --json
+    tells more than the table.
     """
     if runs and (run is not None or casino is not None):
         raise CommandError(USAGE, "--runs shows all runs: leave --run and --casino out")

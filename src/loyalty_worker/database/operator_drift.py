@@ -78,7 +78,7 @@ async def list_runs(opened: "Session", limit: int) -> list[Run]:
 async def list_findings(
     opened: "Session", *, run_id: UUID | None, casino_id: UUID | None, limit: int
 ) -> list[Finding]:
-    """Return the findings of a run, largest drift first.
+    """Return the findings of a run, gravest first, and of those the largest drift.
 
     Without a run: those that stand, of each casino's newest finished run.
     """
@@ -88,7 +88,9 @@ async def list_findings(
         " WHERE ($2::uuid IS NULL OR f.casino_id = $2) AND (f.run_id = $1 OR $1 IS NULL"
         " AND f.reconciled_at IS NULL"
         f" AND (f.casino_id, f.run_id) IN (SELECT casino_id, run_id FROM ({_NEWEST_RUNS}) AS n))"
-        " ORDER BY abs(f.drift) DESC, f.casino_id, f.player_id, f.kind LIMIT $3",
+        # a damaged ledger is critical at any drift, also at none
+        " ORDER BY array_position(ARRAY['critical', 'warning', 'info'], f.severity),"
+        " abs(f.drift) DESC, f.casino_id, f.player_id, f.kind LIMIT $3",
         run_id,
         casino_id,
         limit,
