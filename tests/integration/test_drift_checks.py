@@ -2,16 +2,20 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from conftest import TopicFactory
-from loyalty_worker.application.check_drift import ChunkLimits
+from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
+from loyalty_worker.database.drift_checks import PostgresDriftChecks
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.embedded.logins import DatabaseUrls
+from loyalty_worker.ports import DriftRequest
 from parts.drift import FINISHED, SOURCE, DriftHouse, drift_house, request
 from parts.proxy import TcpProxy
 from parts.source import Part
@@ -26,6 +30,8 @@ CHUNK = ChunkLimits().players
 PLAYERS = 4 * CHUNK
 PARTITIONS = 2
 SESSION_SECONDS = 6
+UNBOUNDED = 1_000_000
+CHUNKS_OF = 7
 ENTRIES = "SELECT count(*) FROM loyalty_ledger"
 
 
@@ -37,32 +43,53 @@ async def house(
         yield house
 
 
-async def test_50_checks_amid_the_traffic_of_two_workers_raise_no_false_alarm(
+async def test_50_checks_amid_the_full_traffic_of_two_workers_raise_no_false_alarm(
     house: DriftHouse,
 ) -> None:
+    """The first half finds nothing; the others, some in small chunks, the one who drifts."""
     traffic = Traffic(11, house.slips, house.promotions)
     await add_casino(house.database, traffic.casino_id)
     parts = "accrual,promotion,sweeper,drift"
     async with (
         house.worker(parts, "first"),
         house.worker(parts, "second"),
-        traffic.flowing(house.kafka, 600),
-        publisher(house.kafka) as producer,
+        traffic.flowing(house.kafka, UNBOUNDED),
     ):
         await house.until("SELECT (count(*) >= 200)::integer FROM loyalty_ledger", 1)
         before = await value_of(house.database, ENTRIES)
-        for number in range(CHECKS):
+        await ask_one_after_another(house, range(CHECKS // 2))
+        await house.plant(1, balance=5, casino_id=traffic.casino_id)
+        in_chunks = asyncio.create_task(checked_in_small_chunks(house.database, CHECKS // 5))
+        await ask_one_after_another(house, range(CHECKS // 2, CHECKS - CHECKS // 5))
+        await in_chunks
+        grown = await value_of(house.database, ENTRIES) - before
+    runs = await house.runs()
+    verdicts = Counter((run["verdict"], run["players_drifted"]) for run in runs)
+    assert verdicts == {("clean", 0): CHECKS // 2, ("drift", 1): CHECKS - CHECKS // 2}
+    assert min(run["players_checked"] for run in runs) > CHUNKS_OF
+    assert len({run["entries_checked"] for run in runs}) > CHECKS / 2
+    assert grown > 500
+    drifting = await drift_of(house.database, traffic.casino_id)
+    assert [row["kind"] for row in drifting] == ["cache_without_entries"]
+
+
+async def ask_one_after_another(house: DriftHouse, numbers: range) -> None:
+    """Publish requests while others are worked on, and wait until all so far are answered."""
+    async with publisher(house.kafka) as producer:
+        for number in numbers:
             check = request(f"check {number}", partition=number % PARTITIONS)
             await send(producer, house.requests, [check])
             await asyncio.sleep(0.1)
-        await house.until(FINISHED, CHECKS)
-        grown = await value_of(house.database, ENTRIES) - before
-    runs = await house.runs()
-    assert [run["verdict"] for run in runs] == ["clean"] * CHECKS
-    assert min(run["players_checked"] for run in runs) > 0
-    assert len({run["entries_checked"] for run in runs}) > CHECKS / 2
-    assert grown > 500
-    assert await drift_of(house.database, traffic.casino_id) == []
+    await house.until(f"{FINISHED} AND trigger = 'request'", numbers.stop, seconds=60)
+
+
+async def checked_in_small_chunks(database: DatabaseUrls, times: int) -> None:
+    """Check so often, each time in many statements with traffic in between."""
+    limits = ChunkLimits(players=CHUNKS_OF, load=1.0)
+    async with asyncpg.create_pool(database.worker, min_size=1, max_size=1) as pool:
+        checks = PostgresDriftChecks(pool, 10.0, alerts_topic="alerts", source="/test")
+        for _ in range(times):
+            await CheckDrift(checks, limits)(DriftRequest("command"), lambda _chunk: None)
 
 
 async def test_a_check_longer_than_a_session_keeps_its_member_and_another_goes_on_with_it(

@@ -104,14 +104,17 @@ class DriftHouse:
         async with connected(self.database.superuser) as connection:
             return list(await connection.fetch(query, *arguments))
 
-    async def plant(self, players: int, balance: int = 0) -> None:
-        """Add cached balances of new players who have no entries; those of 0 points are sound."""
+    async def plant(self, players: int, balance: int = 0, casino_id: str | None = None) -> None:
+        """Add cached balances of new players who have no entries; those of 0 points are sound.
+
+        At the house's casino, or at another.
+        """
         async with connected(self.database.superuser) as connection, connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")
             await connection.execute(
                 "INSERT INTO player_loyalty (casino_id, player_id, current_balance)"
                 " SELECT $1, gen_random_uuid(), $2 FROM generate_series(1, $3)",
-                uuid.UUID(self.factory.casino_id),
+                uuid.UUID(casino_id or self.factory.casino_id),
                 balance,
                 players,
             )
