@@ -17,7 +17,7 @@ from loyalty_worker.embedded.logins import DatabaseUrls
 from parts.kafka import create_topic as make_topic
 from parts.kafka import delete_topics
 from parts.source import Part
-from parts.topics import delete_records, publish, until_no_lag
+from parts.topics import delete_records, end_offsets, publish, until_no_lag
 from parts.traffic import Traffic
 from parts.worker import running_worker, worker_environment
 from promotions import promotion
@@ -57,14 +57,16 @@ class House:
         for kind, topic in (("accrual", self.slips), ("promotion", self.promotions)):
             await until_no_lag(self.kafka, f"{self.slips}-{kind}", topic)
 
-    async def audit(self, *arguments: str) -> Run:
+    async def audit(self, *arguments: str, **changed: str) -> Run:
         settings = {name.removeprefix("LOYALTY_"): value for name, value in self.settings.items()}
         settings["OPERATOR_DATABASE_URL"] = self.database.operator
-        return await loyalty("audit", "coverage", *arguments, **settings)
+        return await loyalty("audit", "coverage", *arguments, **{**settings, **changed})
 
-    async def found(self, status: int = 0) -> tuple[list[dict[str, Any]], dict[Any, str]]:
+    async def found(
+        self, status: int = 0, **changed: str
+    ) -> tuple[list[dict[str, Any]], dict[Any, str]]:
         """Return the partitions, and the reason of each unaccounted record by topic and offset."""
-        run = await self.audit("--json")
+        run = await self.audit("--json", **changed)
         assert run.returncode == status, run.stdout + run.stderr
         document = json.loads(run.stdout)
         return document["partitions"], {
@@ -93,15 +95,14 @@ async def test_exactly_what_was_taken_from_the_database_is_named(house: House) -
     await add_casino(house.database, factory.casino_id)
     slips, ghosts = [factory.event() for _ in range(6)], [factory.ghost() for _ in range(2)]
     other_facts = {**slips[0], "id": "other", "data": {**slips[0]["data"], "average_bet": "1"}}
+    garbage = Message(b"key", b"garbage", (), 0)
     awards = [promotion(factory.rng, slip) for slip in (*slips[:2], ghosts[0])]
     orphans = [promotion(factory.rng, factory.event()) for _ in range(2)]
     async with house.working():
         await house.publish(house.promotions, awards[0], *orphans)  # before their slips
         await house.publish(house.slips, *slips, slips[0])
         await house.publish(house.slips, same_slip_other_event(slips[1], factory.rng), *ghosts)
-        await house.publish(
-            house.slips, other_facts, *(Message(b"key", b"garbage", (), 0) for _ in range(2))
-        )
+        await house.publish(house.slips, other_facts, *(garbage for _ in range(2)))
         await house.settle()
         await house.publish(house.promotions, *awards[1:])
         await house.settle()
@@ -113,6 +114,8 @@ async def test_exactly_what_was_taken_from_the_database_is_named(house: House) -
     assert counts(by_place[house.slips, 1]) == (0, 0, 0, 0, 0, 0)
     assert counts(by_place[house.promotions, 0]) == (5, 2, 1, 2, 0, 0)
     assert all(row["remarks"] == [] for row in partitions)
+    # the worker is gone: these are above the positions
+    await house.publish(house.promotions, promotion(factory.rng, slips[2]), garbage)
 
     async def take(what: str) -> None:
         assert await lose(house.database, what) == 1
@@ -139,7 +142,10 @@ async def test_exactly_what_was_taken_from_the_database_is_named(house: House) -
     assert shown.returncode == 3
     assert house.slips not in shown.stdout
     assert orphans[1]["id"] in shown.stdout
-    assert shown.stdout.splitlines()[-1] == "3 of 5 records are accounted for"
+    assert shown.stdout.splitlines()[-2:] == [
+        "above the positions, not looked at: 2",
+        "3 of 5 records are accounted for",
+    ]
     assert slips[1]["data"]["player_id"] not in shown.stdout + shown.stderr
 
 
@@ -167,6 +173,27 @@ async def test_traffic_expired_records_and_a_position_beyond_the_log_are_told_ap
     assert [kinds(row) for row in partitions] == [["expired"], [], ["beyond_end"]]
     assert partitions[0]["from"] == 10
     assert (partitions[2]["from"], partitions[2]["to"]) == (0, 0)
+
+    for arguments, looked_at in ((("--topic", "unheard-of"), False), ((), True)):
+        missing = await house.audit(*arguments, TOPIC_PROMOTION="unheard-of")
+        assert missing.returncode == 4, missing.stdout + missing.stderr
+        assert "there is no topic unheard-of" in missing.stderr
+        assert (f"{house.slips} " in missing.stdout) is looked_at
+
+    # no evidence is left: the positions are another group's, or gone themselves
+    ends = await end_offsets(house.kafka, house.slips)
+    partitions, unaccounted = await house.found(3, KAFKA_GROUP_PREFIX="wrong")
+    assert unaccounted == {}
+    assert [kinds(row) for row in partitions] == [["no_progress"], ["no_progress"], []]
+    assert [row["lag"] for row in partitions] == [ends[0] - 10, ends[1], 0]
+    await lose(house.database, "loyalty_ledger")
+    await lose(house.database, "consumer_progress")
+    bare = await house.audit()
+    assert bare.returncode == 3
+    said = (
+        f"{house.slips}/1: the log holds up to {ends[1]} records, offsets 0 to {ends[1] - 1}, but"
+    )
+    assert f"{said} the group {house.slips}-accrual has no position there" in bare.stdout
 
 
 async def test_a_topic_that_is_not_consumed_is_refused_by_name(database: DatabaseUrls) -> None:

@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from loyalty_worker.application.coverage_remarks import Remark, another_log, of_range, of_records
+from loyalty_worker.application.coverage_remarks import (
+    Remark,
+    another_log,
+    of_no_progress,
+    of_range,
+    of_records,
+)
 from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports.coverage import CountedRange, LogBounds
 
@@ -29,6 +35,13 @@ def test_a_range_that_the_log_holds_whole_needs_no_word() -> None:
     assert of_range(COUNTED, LogBounds(10, 20)) == []
     assert of_records(COUNTED, WHOLE, 8) == []
     assert another_log(COUNTED, [LAST]) == []
+
+
+def test_records_without_a_position_are_a_problem_and_an_empty_log_is_none() -> None:
+    (remark,) = of_no_progress("loyalty-accrual", LogBounds(5, 25))
+    assert kinds([remark]) == [("no_progress", True)]
+    assert "up to 20 records, offsets 5 to 24, but the group loyalty-accrual " in remark.text
+    assert of_no_progress("loyalty-accrual", LogBounds(25, 25)) == []
 
 
 def test_expired_records_are_said_and_are_no_problem() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from loyalty_worker.application.coverage_remarks import (
     Remark,
     another_log,
+    of_no_progress,
     of_range,
     of_records,
 )
@@ -44,13 +45,14 @@ class UnaccountedRecord:
 class PartitionCoverage:
     """What was looked at of a partition: offsets from `start` to `end` - 1, and what was found.
 
-    `generation` is None where nothing of the partition was processed yet.
+    `generation` is None where the group has no progress there; `lag` offsets lie above `end`.
     """
 
     at: PartitionId
     generation: int | None
     start: int
     end: int
+    lag: int
     accounts: Counter[Account | None] = field(default_factory=Counter)
     remarks: list[Remark] = field(default_factory=list)
 
@@ -98,16 +100,18 @@ class AuditCoverage:
             bounds = await self._log.bounds(topic)
             known = [at for at in counted if at.topic == topic]
             for at in sorted({*bounds, *known}, key=lambda one: one.partition):
-                yield await self._audit(at, counted.get(at), bounds.get(at, LogBounds(0, 0)))
+                inside = bounds.get(at, LogBounds(0, 0))
+                if at in counted:
+                    yield await self._audit(counted[at], inside)
+                else:
+                    yield _without_progress(at, groups[topic], inside)
 
-    async def _audit(
-        self, at: PartitionId, counted: CountedRange | None, bounds: LogBounds
-    ) -> PartitionCoverage:
-        if counted is None:
-            return PartitionCoverage(at, None, bounds.start, bounds.start)
+    async def _audit(self, counted: CountedRange, bounds: LogBounds) -> PartitionCoverage:
+        at = counted.at
         end = min(counted.next_offset, bounds.end)
         start = min(bounds.start, end)
-        coverage = PartitionCoverage(at, counted.generation, start, end)
+        lag = bounds.end - max(bounds.start, end)
+        coverage = PartitionCoverage(at, counted.generation, start, end, lag)
         coverage.remarks += of_range(counted, bounds)
         held = 0
         async for records in self._log.read(at, start, end):
@@ -129,6 +133,11 @@ class AuditCoverage:
                         coverage.at, record.offset, _event_id(event), _reason(event, accounting)
                     )
                 )
+
+
+def _without_progress(at: PartitionId, group: str, bounds: LogBounds) -> PartitionCoverage:
+    start, lag = bounds.start, bounds.end - bounds.start
+    return PartitionCoverage(at, None, start, start, lag, remarks=of_no_progress(group, bounds))
 
 
 def _event_id(event: Decoded) -> str | None:

@@ -16,6 +16,21 @@ class Remark:
     is_problem: bool = True
 
 
+def of_no_progress(group: str, bounds: LogBounds) -> list[Remark]:
+    """Say whether a log holds records, though the group has no position in it."""
+    if bounds.start == bounds.end:
+        return []
+    return [
+        Remark(
+            "no_progress",
+            f"the log holds up to {bounds.end - bounds.start} records, offsets {bounds.start} to"
+            f" {bounds.end - 1}, but the group {group} has no position there: its workers never"
+            " ran on it, LOYALTY_KAFKA_GROUP_PREFIX is not theirs, or the rows of"
+            " consumer_progress are lost",
+        )
+    ]
+
+
 def of_range(counted: CountedRange, bounds: LogBounds) -> list[Remark]:
     """Hold a partition's position and counts against each other and against the log."""
     remarks = []
@@ -43,7 +58,7 @@ def of_range(counted: CountedRange, bounds: LogBounds) -> list[Remark]:
             Remark(
                 "beyond_end",
                 f"the position {position} lies above the log's end {bounds.end}: the topic was"
-                " created again, or the broker lost records",
+                " deleted or created again, or the broker lost records",
             )
         )
     if not counted.adds_up:

@@ -11,7 +11,7 @@ from loyalty_worker.application.coverage import (
     PartitionCoverage,
     UnaccountedRecord,
 )
-from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
+from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, USAGE, CommandError
 from loyalty_worker.cli.options import JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
 from loyalty_worker.consumers.decoder import event_decoders
@@ -19,6 +19,7 @@ from loyalty_worker.database.accounts import record_accounts
 from loyalty_worker.domain.accounts import Account
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.publishing.topic_log import open_topic_log
+from loyalty_worker.publishing.topics import existing_topics
 from loyalty_worker.settings import Settings, load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
 
@@ -28,7 +29,7 @@ audit = typer.Typer(
 
 _COLUMNS = [
     *("topic", "partition", "generation", "from", "to", "records"),
-    *("ledger", "skipped", "parked", "dead_letters", "unaccounted"),
+    *("ledger", "skipped", "parked", "dead_letters", "unaccounted", "lag"),
 ]
 # A whole table may be gone: so many of its records are named, all are counted.
 _MOST_NAMED = 10_000
@@ -41,7 +42,10 @@ def coverage(
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for processed records that nobody accounts for; from the log's start, reading only."""
+    """Look for processed records that nobody accounts for; from the log's start, reading only.
+
+    Exit 3 when records, or a partition's position, are missing; 4 when a topic is not there.
+    """
     settings = load_settings()
     groups = settings.consumer_groups
     if topic is not None:
@@ -49,10 +53,19 @@ def coverage(
             raise CommandError(USAGE, f"{topic} is no topic that is consumed: {', '.join(groups)}")
         groups = {topic: groups[topic]}
     named: list[UnaccountedRecord] = []
+    missing = groups.keys() - asyncio.run(existing_topics(kafka_client_options(settings), groups))
     found = asyncio.run(_found(settings, groups, named))
     _print(found, named, as_json=as_json)
+    for name in sorted(missing):
+        say(
+            f"there is no topic {name} on {settings.kafka_bootstrap_servers}: check"
+            " LOYALTY_TOPIC_… and LOYALTY_KAFKA_BOOTSTRAP_SERVERS; `loyalty topics create` makes"
+            " topics"
+        )
     if not all(one.is_whole for one in found):
         raise typer.Exit(PROBLEM_FOUND)
+    if missing:
+        raise typer.Exit(UNAVAILABLE)
 
 
 async def _found(
@@ -104,6 +117,7 @@ def _print(
     unaccounted = sum(one.unaccounted for one in found)
     if unaccounted > len(named):
         print_line(f"and {unaccounted - len(named)} more")
+    print_line(f"above the positions, not looked at: {sum(one.lag for one in found)}")
     looked_at = sum(one.records for one in found)
     print_line(f"{looked_at - unaccounted} of {looked_at} records are accounted for")
 
@@ -121,6 +135,7 @@ def _row(one: PartitionCoverage) -> dict[str, object]:
         "parked": one.accounts[Account.PARKED],
         "dead_letters": one.accounts[Account.DEAD_LETTER],
         "unaccounted": one.unaccounted,
+        "lag": one.lag,
     }
 
 
