@@ -125,15 +125,14 @@ class FakeLedger:
     async def _answer(self) -> None:
         await self.process.step(self.weather)
         if self.weather.fails():
-            reason, sqlstate = self.weather.rng.choice(
+            raise self.weather.rng.choice(
                 (
-                    ("database_unreachable", "08006"),
-                    ("database_timeout", "57014"),
-                    ("conflict", "40001"),
-                    ("conflict", "40P01"),
+                    Fault("database_unreachable", "08006"),
+                    Fault("database_timeout", "57014"),
+                    Fault("conflict", "40001"),
+                    Fault("conflict", "40P01"),
                 )
             )
-            raise Fault(reason, sqlstate)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import asyncpg
 
 from loyalty_worker.database.gauges import StoredState, read_stored_state
-from loyalty_worker.ports import Fault
+from loyalty_worker.ports import Fault, resume_command
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.metrics import Metrics
 
@@ -51,6 +51,6 @@ def _hold(state: StoredState, topics: Collection[str], health: Health) -> None:
     for topic in topics:
         key = f"topic {topic}"
         if topic in reasons:
-            health.hold(key, f"halted: {reasons[topic]}; `loyalty resume {topic}` goes on")
+            health.hold(key, f"halted: {reasons[topic]}; {resume_command(topic)} goes on")
         else:
             health.release(key)

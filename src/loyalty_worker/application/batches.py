@@ -6,7 +6,7 @@ from typing import TypeAlias
 from loyalty_worker.domain.events import Decoded
 from loyalty_worker.domain.outcomes import RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
-from loyalty_worker.ports import Halt, Released
+from loyalty_worker.ports import FaultReason, Halt, Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,9 @@ class Misplaced:
 
 @dataclass(frozen=True, slots=True)
 class Faulted:
-    """Nothing was done because something outside failed; the batch is to be tried again.
+    """Nothing was done because something outside failed; the batch is to be tried again."""
 
-    `reason` is a code from a closed set.
-    """
-
-    reason: str
+    reason: FaultReason
     sqlstate: str | None = None
 
 

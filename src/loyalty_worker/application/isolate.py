@@ -8,7 +8,7 @@ everything fails, the cause is no record, and nothing is decided.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from loyalty_worker.application.batches import Batch, Faulted, Posted, Verdict
 from loyalty_worker.application.post_batch import PostBatch
@@ -19,7 +19,7 @@ from loyalty_worker.ports import UNKNOWN_ERROR, Fault, Halt
 
 UnknownErrorPolicy: TypeAlias = Literal["stop", "dead_letter"]
 
-_MISTAKE = "handler_failed"
+_MISTAKE: Final = "handler_failed"
 _MOST_PROBES = 10
 
 

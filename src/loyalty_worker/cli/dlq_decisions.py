@@ -20,6 +20,7 @@ from loyalty_worker.cli.output import print_json, print_line
 from loyalty_worker.database import operator_letters
 from loyalty_worker.database.operator import operator_transaction
 from loyalty_worker.domain.records import PartitionId
+from loyalty_worker.ports import resume_command
 from loyalty_worker.publishing.log_reader import record_at
 from loyalty_worker.settings import Settings, load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
@@ -76,7 +77,11 @@ def quarantine(
     at = PartitionId(topic, partition)
     record = asyncio.run(record_at(kafka_client_options(settings), at, offset))
     if record is None:
-        raise CommandError(REFUSED, f"there is no record at {at}, offset {offset}")
+        raise CommandError(
+            REFUSED,
+            f"there is no record at {at}, offset {offset}: it expired, was compacted away or was"
+            " never written; check partition and offset",
+        )
     confirm([f"set aside the record at {at}, offset {offset}, as {actor}: {reason}"], yes=yes)
 
     async def do() -> int:
@@ -87,7 +92,7 @@ def quarantine(
     if as_json:
         print_json({"id": letter, "topic": topic, "partition": partition, "offset": offset})
     else:
-        print_line(f"the record is dead letter {letter}; `loyalty resume {topic}` ends a halt")
+        print_line(f"the record is dead letter {letter}; {resume_command(topic)} ends a halt")
 
 
 def purge(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from loyalty_worker.consumers.inspector import Bounds, LogInspector
 from loyalty_worker.domain.records import PartitionId
-from loyalty_worker.ports import Ledger, NeedsPersonError, Progress
+from loyalty_worker.ports import Ledger, NeedsPersonError, Progress, resume_command
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -76,7 +76,8 @@ class PartitionPositions:
             raise NeedsPersonError(
                 "records_lost",
                 f"offsets {progress.next_offset} to {bounds.beginning - 1} were deleted from the "
-                "log before they were processed; publish them again, or restore the topic",
+                "log before they were processed; publish their events again if you have them, then "
+                f"{resume_command(at.topic, accept_loss=True)} goes on at the log's start",
             )
         lowest = min(await committed() or 0, progress.next_offset)
         return Start(progress.generation, max(lowest, bounds.beginning))

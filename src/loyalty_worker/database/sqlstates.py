@@ -5,19 +5,20 @@ Only codes leave this module: an exception's text can hold row values, and those
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import asyncpg
 
-from loyalty_worker.ports import UNKNOWN_ERROR, Fault
+from loyalty_worker.ports import UNKNOWN_ERROR, Fault, FaultReason
 
-_BY_SQLSTATE = {
+_BY_SQLSTATE: dict[str, FaultReason] = {
     "40001": "conflict",  # serialization failure
     "40P01": "conflict",  # deadlock
     "23505": "conflict",  # the same key came in from another transaction meanwhile
     "55P03": "lock_timeout",
     "57014": "database_timeout",
 }
-_BY_CLASS = {
+_BY_CLASS: dict[str, FaultReason] = {
     "08": "database_unreachable",
     "28": "database_login_refused",
     "3D": "database_login_refused",  # the database does not exist
@@ -28,17 +29,7 @@ _BY_CLASS = {
     "LY": "refused",
 }
 
-FAULT_REASONS = frozenset(
-    {
-        *_BY_SQLSTATE.values(),
-        *_BY_CLASS.values(),
-        UNKNOWN_ERROR,
-        "kafka_unreachable",
-        "kafka_error",
-        "handler_failed",
-        "topic_unknown",
-    }
-)
+FAULT_REASONS = frozenset(get_args(FaultReason))
 
 
 def fault_of(error: BaseException) -> Fault:

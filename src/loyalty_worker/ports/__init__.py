@@ -10,8 +10,8 @@ from loyalty_worker.ports.drift import (
     DriftTicks,
     DriftTrigger,
 )
-from loyalty_worker.ports.faults import UNKNOWN_ERROR, Fault, NeedsPersonError
-from loyalty_worker.ports.halts import Halt, Obstacles, TopicHaltedError
+from loyalty_worker.ports.faults import UNKNOWN_ERROR, Fault, FaultReason, NeedsPersonError
+from loyalty_worker.ports.halts import Halt, Obstacles, TopicHaltedError, resume_command
 from loyalty_worker.ports.ledger import (
     Advance,
     Ledger,
@@ -41,6 +41,7 @@ __all__ = [
     "DriftTicks",
     "DriftTrigger",
     "Fault",
+    "FaultReason",
     "Halt",
     "Leases",
     "Ledger",
@@ -57,4 +58,5 @@ __all__ = [
     "Released",
     "StoredRecord",
     "TopicHaltedError",
+    "resume_command",
 ]

@@ -31,6 +31,11 @@ class Obstacles:
     quarantined: frozenset[tuple[int, bytes]] = frozenset()
 
 
+def resume_command(topic: str, *, accept_loss: bool = False) -> str:
+    """Return the command that ends a topic's halt, as a hint names it."""
+    return f"`loyalty resume {topic}{' --accept-loss' if accept_loss else ''} --reason …`"
+
+
 class TopicHaltedError(NeedsPersonError):
     """The whole topic is halted for the group: each of its partitions waits for `loyalty resume`.
 
@@ -45,6 +50,6 @@ class TopicHaltedError(NeedsPersonError):
             f"at partition {halt.partition}, offset {halt.offset}: {halt.detail}; look with "
             f"`loyalty dlq list --topic {topic}`, mend the cause, then "
             f"{aside if halt.reason == 'unknown_error' else ''}"
-            f"`loyalty resume {topic} --reason …` goes on",
+            f"{resume_command(topic)} goes on",
         )
         self.topic = topic
