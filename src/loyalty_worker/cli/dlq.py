@@ -97,5 +97,6 @@ def show(
 
 def _found(letter: WholeLetter | None, letter_id: int) -> WholeLetter:
     if letter is None:
-        raise CommandError(REFUSED, f"there is no dead letter {letter_id}")
+        all_of_them = "`loyalty dlq list --status all`"
+        raise CommandError(REFUSED, f"there is no dead letter {letter_id}; see {all_of_them}")
     return letter

@@ -90,5 +90,7 @@ def _report(status: int, body: bytes) -> dict[str, list[str]]:
         return {"ok": report["ok"], "reasons": report["reasons"]}
     except (ValueError, KeyError, TypeError):
         raise CommandError(
-            UNAVAILABLE, f"something else than a worker answers there (HTTP {status})"
+            UNAVAILABLE,
+            f"something else than a worker answers there (HTTP {status});"
+            " check LOYALTY_HTTP_HOST and LOYALTY_HTTP_PORT",
         ) from None

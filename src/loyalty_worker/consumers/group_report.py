@@ -86,12 +86,22 @@ class GroupReport:
         )
 
     def task_died(self, name: str, error: BaseException | None) -> None:
-        """A partition's task ended by a mistake of ours; it is started again."""
-        _log.error("partition_task_died", partition=name, exc_info=error)
+        """A partition's task ended by a mistake of ours."""
+        _log.error(
+            "partition_task_died",
+            partition=name,
+            exc_info=error,
+            hint="while the partition is this worker's, it is started again; report the mistake",
+        )
 
     def drain_timed_out(self, name: str) -> None:
         """A batch took longer than the drain: not committed, so the next owner finds duplicates."""
-        _log.warning("drain_timed_out", partition=name)
+        _log.warning(
+            "drain_timed_out",
+            partition=name,
+            hint="nothing is lost: the next owner finds duplicates. Where it happens again and"
+            " again, look for slow statements, or raise LOYALTY_DRAIN_TIMEOUT_SECONDS",
+        )
 
     def kafka_unreachable(self) -> None:
         """The broker does not answer."""

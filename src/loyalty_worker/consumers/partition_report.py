@@ -91,6 +91,7 @@ class PartitionReport:
             error=type(error).__name__,
             attempt=attempt,
             seconds=round(seconds, 2),
+            hint="nothing is committed meanwhile; mend what `reason` and `sqlstate` name",
         )
 
     def posted(self, batch: Batch, verdict: Posted) -> None:
@@ -124,7 +125,12 @@ class PartitionReport:
     def commit_failed(self, error: str) -> None:
         """Kafka did not take the offset; the batch itself is safe in the database."""
         self._metrics.consumer_commit_failures.inc()
-        _log.warning("commit_failed", **self._where, error=error)
+        _log.warning(
+            "commit_failed",
+            **self._where,
+            error=error,
+            hint="nothing is lost: the next commit covers it, or the records are duplicates",
+        )
 
     def ended(self) -> None:
         """Somebody else consumes the partition from now on."""

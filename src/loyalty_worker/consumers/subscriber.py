@@ -69,7 +69,12 @@ class PartitionedSubscriber(BatchSubscriber):
             async with asyncio.timeout(loop.leave_timeout):
                 await super().stop()
         except TimeoutError:
-            _log.warning("group_not_left", group=self.group_id, seconds=loop.leave_timeout)
+            _log.warning(
+                "group_not_left",
+                group=self.group_id,
+                seconds=loop.leave_timeout,
+                hint="the broker did not answer; it forgets the member after the session timeout",
+            )
 
     def get_log_context(self, message: StreamMessage[Any] | None) -> dict[str, str]:
         """Return the log context; the stock one looks into records, and a batch may have none."""
