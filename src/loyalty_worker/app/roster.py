@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -18,10 +19,8 @@ from loyalty_worker.settings import Settings
 from loyalty_worker.settings.kafka import kafka_client_options
 from loyalty_worker.telemetry.metrics import Metrics
 
-
-def lease_holder() -> str:
-    """Return a name for this process, for people to find it by, and unique."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4()}"
+HOLDER: Final = f"{socket.gethostname()}:{os.getpid()}:{uuid4()}"
+"""This process's name on its leases and ticks: for people to find it by, and unique."""
 
 
 @asynccontextmanager
@@ -41,7 +40,7 @@ async def duties_of(
     if Part.RELAY in parts:
         duties += [relay(settings, pool, letters), alert_relay(settings, pool, alerts)]
     if Part.SCHEDULER in parts:
-        duties.append(scheduler(settings, pool, lease_holder()))
+        duties.append(scheduler(settings, pool, HOLDER))
     try:
         yield duties
     finally:

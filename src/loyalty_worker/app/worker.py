@@ -23,7 +23,7 @@ from loyalty_worker.app.parts import (
     needed_topics,
     published_topics,
 )
-from loyalty_worker.app.roster import duties_of, lease_holder
+from loyalty_worker.app.roster import HOLDER, duties_of
 from loyalty_worker.app.signals import stop_on_signals
 from loyalty_worker.app.startup import check_database, check_topics, retrying
 from loyalty_worker.database.leases import PostgresLeases
@@ -139,9 +139,7 @@ class _Worker:
             duties = await stack.enter_async_context(
                 duties_of(self._parts, settings, self._pool, ledger, self._metrics)
             )
-            leases = PostgresLeases(
-                self._pool, settings.database_acquire_timeout_seconds, lease_holder()
-            )
+            leases = PostgresLeases(self._pool, settings.database_acquire_timeout_seconds, HOLDER)
             watches: tuple[Coroutine[Any, Any, None], ...] = (
                 *(do_duty(duty, leases, self._health, self._metrics) for duty in duties),
                 *(consumer.watch() for consumer in consumers),

@@ -114,15 +114,6 @@ async def list_casinos(opened: "Session") -> list[Casino]:
     return [Casino(**dict(row)) for row in rows]
 
 
-async def read_rules(opened: "Session", casino_id: UUID) -> CasinoRules | None:
-    """Return a casino's rules; None where nobody provisioned it."""
-    row = await opened.fetchrow(
-        f"SELECT {_RULES} FROM casino_rules WHERE casino_id = $1",  # noqa: S608 - our column names
-        casino_id,
-    )
-    return None if row is None else CasinoRules(**dict(row))
-
-
 async def set_casino_settings(
     opened: "Session", casino_id: UUID, settings: Mapping[str, str | int | bool | None]
 ) -> SettingsChange:

@@ -10,7 +10,6 @@ from fractions import Fraction
 
 _SECONDS_PER_HOUR = 3600
 _PERCENT = 100
-_DISPLAY_DECIMALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,6 @@ def points(average_bet: Decimal, duration_seconds: int, policy: LoyaltyPolicy) -
     """Return the points earned, rounded half away from zero."""
     theo = exact_theo(average_bet, duration_seconds, policy)
     return round_half_away(max(theo * Fraction(policy.points_conversion_rate), Fraction(0)))
-
-
-def theo_for_display(average_bet: Decimal, duration_seconds: int, policy: LoyaltyPolicy) -> Decimal:
-    """Return the theo at four decimals as the ledger shows it; never an input of a calculation."""
-    theo = exact_theo(average_bet, duration_seconds, policy)
-    return Decimal(round_half_away(theo * 10**_DISPLAY_DECIMALS)).scaleb(-_DISPLAY_DECIMALS)
 
 
 def round_half_away(value: Fraction) -> int:

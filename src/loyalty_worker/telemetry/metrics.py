@@ -129,7 +129,7 @@ class Metrics:
             "dead_letters", "Dead letters filed", {"topic": topics, "reason": dead_letter_reasons}
         )
         self.retries = self._counter(
-            "retries", "Batches that will be tried again", {"reason": fault_reasons}
+            "retries", "Batches and duties that will be tried again", {"reason": fault_reasons}
         )
         self.points = self._counter("points", "Points minted", {"reason": POINT_REASONS})
         self.batch_records = self._histogram("batch_records", "Records of a batch", _RECORDS)
@@ -179,10 +179,10 @@ class Metrics:
         )
         self.drift_check_last_success_timestamp_seconds = self._gauge(
             "drift_check_last_success_timestamp_seconds",
-            "When the newest check was finished; 0 for none",
+            "When the newest check of all casinos was finished; 0 for none",
         )
         self.drift_check_duration_seconds = self._gauge(
-            "drift_check_duration_seconds", "How long the newest check took"
+            "drift_check_duration_seconds", "How long the newest check of all casinos took"
         )
 
     def _database(self) -> None:
@@ -193,7 +193,7 @@ class Metrics:
             "db_pool_acquire_seconds", "Wait for a connection of the pool", _FAST
         )
         self.db_errors = self._counter(
-            "db_errors", "Errors of PostgreSQL", {"sqlstate_class": SQLSTATE_CLASSES}
+            "db_errors", "Errors of PostgreSQL at posting", {"sqlstate_class": SQLSTATE_CLASSES}
         )
 
     def _counter(self, name: str, meaning: str, allowed: Allowed | None = None) -> ClosedCounter:
