@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from loyalty_worker.application import check_drift
 from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
 from loyalty_worker.ports import DriftChunk, DriftRequest, DriftSummary, Fault
 
@@ -87,3 +88,13 @@ async def test_a_check_does_not_pause_while_nothing_is_posted() -> None:
     await CheckDrift(checks, ChunkLimits(load=0.001))(DriftRequest("command"), lambda _: None)
     # with pauses it would take a thousand times as long as its steps
     assert time.monotonic() - started < 100 * STEPS * STEP_SECONDS
+
+
+async def test_no_pause_is_so_long_that_the_run_would_count_as_abandoned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(check_drift, "_LONGEST_PAUSE_SECONDS", STEP_SECONDS)
+    checks = Checks()
+    async with asyncio.timeout(30):
+        await CheckDrift(checks, ChunkLimits(load=1e-9))(DriftRequest("command"))
+    assert checks.calls[-1] == "close"

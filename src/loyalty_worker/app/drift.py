@@ -1,6 +1,8 @@
 """Builds the drift check's parts: the consumer of requests, the scheduler, the alerts' relay."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,6 +10,7 @@ import asyncpg
 from loyalty_worker.app.consumer import GroupConsumer, Handling, Shared
 from loyalty_worker.app.duties import Duty
 from loyalty_worker.app.parts import Part
+from loyalty_worker.application.batches import Batch, Verdict
 from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
 from loyalty_worker.application.drift_requests import AnswerDriftRequests
 from loyalty_worker.application.relay import Relay
@@ -18,7 +21,7 @@ from loyalty_worker.consumers.partition_report import partition_key
 from loyalty_worker.database.drift_checks import PostgresDriftChecks
 from loyalty_worker.database.drift_ticks import PostgresDriftTicks
 from loyalty_worker.database.outbox_records import OutboxRecords
-from loyalty_worker.domain.events import EventIdentity
+from loyalty_worker.domain.events import Decoded, EventIdentity
 from loyalty_worker.ports import DriftSummary, Publisher
 from loyalty_worker.publishing.drift_request import (
     ALERT_SOURCE,
@@ -28,6 +31,7 @@ from loyalty_worker.publishing.drift_request import (
     drift_request,
 )
 from loyalty_worker.settings import Settings
+from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -36,6 +40,7 @@ _TICK_SECONDS = 1.0
 # A check is cut off between two commits when its partition goes to another member, which goes on.
 _DRAIN_SECONDS = 5.0
 _ONE_AT_A_TIME = 1
+_BEATS_PER_STALL = 4
 _HINTS = {
     "drift": "look with `loyalty drift list`; `loyalty drift reconcile` mends a cached balance",
     "abandoned": "it stood still for an hour and another check began: look at that one",
@@ -61,18 +66,44 @@ def drift_consumer(pool: asyncpg.Pool, shared: Shared) -> GroupConsumer:
         shared.ledger,
         group,
         schedule_source=SCHEDULE_SOURCE,
-        on_chunk=lambda at, _: shared.health.beat(partition_key(at)),
         on_checked=_say_checked,
     )
+    pause = settings.stall_timeout_seconds / _BEATS_PER_STALL
+
+    async def post(batch: Batch, decoded: tuple[Decoded, ...]) -> Verdict:
+        with _beating(shared.health, partition_key(batch.at), pause):
+            return await answer(batch, decoded)
+
     handling = Handling(
         decoder=DriftRequestDecoder(),
         positions=CommittedPositions,
-        post=answer,
+        post=post,
         in_flight=asyncio.Semaphore(_ONE_AT_A_TIME),
         max_records=_ONE_AT_A_TIME,
         drain_timeout=_DRAIN_SECONDS,
     )
     return GroupConsumer(settings.topic_drift_check_requested, group, handling, shared)
+
+
+@contextmanager
+def _beating(health: Health, key: str, pause: float) -> Iterator[None]:
+    """Keep a part alive that may wait for longer than liveness does.
+
+    What hangs is found all the same: a check awaits nothing but the database, where every statement
+    has its timeout and becomes a fault, and pauses that end; an event loop that stands still does
+    not beat.
+    """
+
+    async def beat() -> None:
+        while True:
+            health.beat(key)
+            await asyncio.sleep(pause)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def scheduler(settings: Settings, pool: asyncpg.Pool, holder: str) -> Duty:

@@ -10,6 +10,8 @@ from loyalty_worker.ports import DriftChecks, DriftChunk, DriftRequest, DriftSum
 # query_canceled: what PostgreSQL says of a statement that outlives its timeout
 _CANCELED = "57014"
 _SHRINKING = 4
+# A run that stands still for an hour counts as abandoned.
+_LONGEST_PAUSE_SECONDS = 30 * 60.0
 
 OnChunk = Callable[[DriftChunk], None]
 
@@ -48,7 +50,9 @@ class CheckDrift:
         self._checks = checks
         self._limits = limits
 
-    async def __call__(self, request: DriftRequest, on_chunk: OnChunk) -> DriftSummary:
+    async def __call__(
+        self, request: DriftRequest, on_chunk: OnChunk = lambda _chunk: None
+    ) -> DriftSummary:
         """Check, and close the run. Raises `Fault` and `CasinoUnknownError`."""
         limits = self._limits
         run_id = await self._checks.begin(request)
@@ -66,4 +70,5 @@ class CheckDrift:
                 return await self._checks.close(run_id)
             worked = time.monotonic() - started
             if limits.load < 1 and await self._checks.is_busy():
-                await asyncio.sleep(worked * (1 / limits.load - 1))
+                pause = worked * (1 / limits.load - 1)
+                await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))

@@ -7,18 +7,16 @@ from loyalty_worker.application.check_drift import CheckDrift
 from loyalty_worker.application.outcome_table import outcome_of
 from loyalty_worker.domain.events import Decoded, DriftCheckRequested, Undecodable
 from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
-from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.domain.records import Record
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.ports import (
     CasinoUnknownError,
-    DriftChunk,
     DriftRequest,
     DriftSummary,
     Fault,
     Ledger,
 )
 
-OnChunk = Callable[[PartitionId, DriftChunk], None]
 OnChecked = Callable[[DriftSummary], None]
 
 _UNKNOWN_CASINO = RecordOutcome(
@@ -43,14 +41,12 @@ class AnswerDriftRequests:
         group: str,
         *,
         schedule_source: str,
-        on_chunk: OnChunk,
         on_checked: OnChecked,
     ) -> None:
         self._check = check
         self._ledger = ledger
         self._group = group
         self._schedule_source = schedule_source
-        self._on_chunk = on_chunk
         self._on_checked = on_checked
 
     async def __call__(self, batch: Batch, decoded: Sequence[Decoded]) -> Verdict:
@@ -58,7 +54,7 @@ class AnswerDriftRequests:
         letters: list[Settled] = []
         try:
             for record, event in zip(batch.records, decoded, strict=True):
-                outcome = await self._answer(batch.at, event)
+                outcome = await self._answer(event)
                 if outcome is not None:
                     await self._keep(record, event, outcome)
                     letters.append(Settled(record, event, outcome))
@@ -66,7 +62,7 @@ class AnswerDriftRequests:
             return Faulted(fault.reason, fault.sqlstate)
         return Posted(tuple(letters), redelivered=0, next_offset=batch.end)
 
-    async def _answer(self, at: PartitionId, event: Decoded) -> RecordOutcome | None:
+    async def _answer(self, event: Decoded) -> RecordOutcome | None:
         """Run the check; return what becomes of a record that asks for none."""
         if isinstance(event, Undecodable):
             return outcome_of(event)
@@ -80,7 +76,7 @@ class AnswerDriftRequests:
             requested_by=event.requested_by,
         )
         try:
-            summary = await self._check(request, lambda chunk: self._on_chunk(at, chunk))
+            summary = await self._check(request)
         except CasinoUnknownError:
             return _UNKNOWN_CASINO
         self._on_checked(summary)
