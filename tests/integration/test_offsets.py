@@ -141,7 +141,9 @@ async def test_records_deleted_before_they_were_read_halt_the_partition(casino: 
     async with asyncio.timeout(30):
         while not casino.worker.events("partition_halted"):
             await asyncio.sleep(0.1)
-    assert casino.worker.events("partition_halted")[0]["reason"] == "records_lost"
+    halted = casino.worker.events("partition_halted")[0]
+    assert halted["reason"] == "records_lost"
+    assert f"`loyalty resume {casino.topic} --accept-loss --reason …`" in halted["hint"]
     assert (await end_offsets(casino.kafka, casino.topic))[0] == 5
 
 

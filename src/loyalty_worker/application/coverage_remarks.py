@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loyalty_worker.domain.records import Record
+from loyalty_worker.ports import resume_command
 from loyalty_worker.ports.coverage import CountedRange, LogBounds
 
 
@@ -49,8 +50,8 @@ def of_range(counted: CountedRange, bounds: LogBounds) -> list[Remark]:
             Remark(
                 "lost",
                 f"offsets {position} to {bounds.start - 1} left the log before they were"
-                " processed; publish them again, or accept it by"
-                f" `loyalty resume {counted.at.topic} --accept-loss`",
+                " processed; publish their events again if you have them, then"
+                f" {resume_command(counted.at.topic, accept_loss=True)} goes on at the log's start",
             )
         )
     if position > bounds.end:
