@@ -75,10 +75,10 @@ class PostBatch:
                 with attempt:
                     return await self._post(batch, decoded, decided or {})
         except _EndsEarlierError as early:
-            return await self(*up_to(batch, decoded, early.end), decided)
+            return await self(*_up_to(batch, decoded, early.end), decided)
         except Fault as fault:
             return Faulted(fault.reason, fault.sqlstate)
-        raise AssertionError("tenacity ends by returning or raising")  # pragma: no cover
+        raise AssertionError("tenacity ends by returning or raising")
 
     async def rehearse(self, batch: Batch, decoded: Sequence[Decoded]) -> bool:
         """Say whether these records would post; rolled back. Raises no `Fault`: that is a no."""
@@ -168,7 +168,7 @@ class PostBatch:
             await tx.resolve_dead_letters(settled)
 
 
-def up_to(batch: Batch, decoded: Sequence[Decoded], end: int) -> tuple[Batch, Sequence[Decoded]]:
+def _up_to(batch: Batch, decoded: Sequence[Decoded], end: int) -> tuple[Batch, Sequence[Decoded]]:
     """Return the part of a batch below the offset `end`."""
     count = sum(record.offset < end for record in batch.records)
     return replace(batch, end=end, records=batch.records[:count]), decoded[:count]

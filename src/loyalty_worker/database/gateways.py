@@ -16,9 +16,9 @@ from loyalty_worker.database.functions import (
     AccrualFunctions,
     DriftFunction,
     LedgerFunctions,
-    PointsFunctions,
     ReconcileFunction,
 )
+from loyalty_worker.database.points_functions import PointsFunctions
 from loyalty_worker.database.readings import ReadingFunctions
 from loyalty_worker.database.refused import refusals
 
