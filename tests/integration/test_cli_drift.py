@@ -305,6 +305,29 @@ async def test_a_missing_login_and_a_database_that_is_away_are_told() -> None:
         assert sentence.startswith("PostgreSQL")
 
 
+async def test_a_check_that_cannot_be_made_says_what_to_do(
+    house: House, empty_database: DatabaseUrls
+) -> None:
+    for login, status, told in (
+        (empty_database.operator, 4, "SQLSTATE 42P01); run `loyalty migrate up`"),
+        (house.database.readonly, 4, "SQLSTATE 42501); check that the URL is that of the login"),
+        (house.database.owner, 5, "LOYALTY_FORBIDDEN: this login may not do that (SQLSTATE LY030)"),
+    ):
+        run = await here("check", OPERATOR_DATABASE_URL=login)
+        assert (run.returncode, run.stdout) == (status, ""), run.stderr
+        assert told in run.stderr
+    async with connected(house.database.superuser) as superuser, superuser.transaction():
+        await superuser.execute("LOCK TABLE drift_check_run")
+        run = await here(
+            "check",
+            OPERATOR_DATABASE_URL=house.database.operator,
+            DATABASE_LOCK_TIMEOUT_MS="10",
+        )
+    assert (run.returncode, run.stdout) == (4, "")
+    assert "another drift check holds the run" in run.stderr
+    assert "run the command again" in run.stderr
+
+
 async def test_mistakes_of_usage_are_told_before_anything_is_asked() -> None:
     one, casino = str(uuid.uuid4()), ("--casino", str(uuid.uuid4()))
     for arguments, told in (

@@ -7,6 +7,7 @@ from loyalty_worker.database.migration_files import MigrationError
 from loyalty_worker.database.refused import LoyaltyRefusedError
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.embedded.logs import EmbeddedServerError
+from loyalty_worker.ports import Fault
 from loyalty_worker.publishing.topics import KafkaUnavailable, TopicRefusedError
 from loyalty_worker.settings import Problem, SettingsError
 from loyalty_worker.telemetry.errors import ListenError
@@ -39,6 +40,16 @@ REFUSAL = RawRefusal("LOYALTY_FORBIDDEN: ask an operator")
         (TopicRefusedError("t"), 5),
         (REFUSAL, 5),
         (LoyaltyRefusedError(Refusal.LOYALTY_FORBIDDEN, "LOYALTY_FORBIDDEN: ask"), 5),
+        (Fault("database_schema", "42P01"), 4),
+        (Fault("lock_timeout", "55P03"), 4),
+        (Fault("conflict", "40P01"), 4),
+        (Fault("database_login_refused", "28P01"), 4),
+        (Fault("database_resources", "58030"), 4),
+        (Fault("database_unreachable"), 4),
+        (Fault("database_timeout"), 4),
+        (Fault("refused", "LY030"), 5),
+        (Fault("refused", "LY999"), 5),
+        (Fault("database_error", "XX000"), 1),
         (asyncpg.UniqueViolationError("duplicate key"), 1),
         (RuntimeError("bug"), 1),
     ],
@@ -64,6 +75,11 @@ def test_each_failure_has_its_exit_status_and_something_to_read(
 )
 def test_a_text_that_is_not_ours_is_not_repeated(error: Exception) -> None:
     assert "canary" not in explain(error)[1]
+
+
+def test_a_fault_is_explained_as_the_driver_s_exception_of_the_same_sqlstate_is() -> None:
+    assert explain(Fault("database_schema", "42P01")) == explain(asyncpg.UndefinedTableError(""))
+    assert explain(Fault("conflict", "40P01")) == explain(asyncpg.DeadlockDetectedError(""))
 
 
 def test_a_refusal_s_sentence_is_shown() -> None:

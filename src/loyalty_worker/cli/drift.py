@@ -39,6 +39,7 @@ drift = typer.Typer(help="Cached balances against the ledger.", no_args_is_help=
 
 _REQUEST_SOURCE = "/loyalty-worker/command-line"
 _PROGRESS_SECONDS = 2.0
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @drift.command("check")
@@ -106,6 +107,14 @@ async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSu
         except CasinoUnknownError:
             raise CommandError(
                 REFUSED, f"casino {casino} is not provisioned; `loyalty casino list` shows all"
+            ) from None
+        except Fault as fault:
+            if fault.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            raise CommandError(
+                UNAVAILABLE,
+                "another drift check holds the run, as it does while it closes it;"
+                " run the command again in a moment",
             ) from None
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from loyalty_worker.cli.exits import UNAVAILABLE, CommandError
 from loyalty_worker.cli.options import worker_url
 from loyalty_worker.cli.output import say
 from loyalty_worker.consumers.decoder import TopicDecoders, event_decoders
@@ -42,7 +41,7 @@ async def posting(settings: Settings) -> AsyncIterator[Posting]:
 
 @asynccontextmanager
 async def command_pool(settings: Settings, url: str) -> AsyncIterator[asyncpg.Pool]:
-    """Open a command's pool; a fault of the database ends the command with status 4."""
+    """Open a command's pool, with the worker's limits."""
     limits = PoolLimits(
         max_size=2,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
@@ -51,13 +50,8 @@ async def command_pool(settings: Settings, url: str) -> AsyncIterator[asyncpg.Po
         idle_in_transaction_timeout_ms=settings.database_idle_in_transaction_timeout_ms,
         close_timeout_seconds=settings.database_connect_timeout_seconds,
     )
-    try:
-        async with open_pool(url, limits) as pool:
-            yield pool
-    except Fault as fault:
-        raise CommandError(
-            UNAVAILABLE, f"PostgreSQL: {fault}; what was done stays done, run the command again"
-        ) from None
+    async with open_pool(url, limits) as pool:
+        yield pool
 
 
 def say_failure(stored: StoredRecord, fault: Fault) -> None:
