@@ -28,11 +28,12 @@ async def measure(database: DatabaseUrls, plan: Plan, say: Callable[[str], None]
     shape = plan.shape
     say(f"filling: {shape.entries:,} entries of {shape.players:,} players")
     await fill(database, shape)
+    say("watching memory, before this process has checked anything")
+    memory = await measure_memory(database)
     say("checking, each way once a round")
     counted = rounds(plan.check_rounds, plan.check_seconds)
     figures = await measure_checks(database, shape, counted)
-    say("watching memory")
-    figures += await measure_memory(database)
+    figures += memory
     say("posting, undisturbed and beside checks")
     counted = rounds(plan.posting_rounds, plan.posting_seconds)
     figures += await measure_posting(database, shape, counted, plan.batches)
