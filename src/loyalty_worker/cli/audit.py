@@ -1,7 +1,6 @@
 """`loyalty audit coverage`: what the topics hold against what the database accounts for."""
 
 import asyncio
-import time
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from loyalty_worker.application.coverage import (
 from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, USAGE, CommandError
 from loyalty_worker.cli.options import JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
+from loyalty_worker.cli.progress import Progress
 from loyalty_worker.consumers.decoder import event_decoders
 from loyalty_worker.database.accounts import record_accounts
 from loyalty_worker.domain.accounts import Account
@@ -33,7 +33,6 @@ _COLUMNS = [
 ]
 # A whole table may be gone: so many of its records are named, all are counted.
 _MOST_NAMED = 10_000
-_PROGRESS_SECONDS = 2.0
 
 
 @audit.command("coverage")
@@ -71,17 +70,14 @@ def coverage(
 async def _found(
     settings: Settings, groups: dict[str, str], named: list[UnaccountedRecord]
 ) -> list[PartitionCoverage]:
-    said_at = time.monotonic()
+    progress = Progress()
 
     def on_unaccounted(record: UnaccountedRecord) -> None:
         if len(named) < _MOST_NAMED:
             named.append(record)
 
     def on_progress(at: PartitionId, passed: int, of: int) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= _PROGRESS_SECONDS:
-            said_at = time.monotonic()
-            say(f"{at}: {passed} of {of} offsets")
+        progress(f"{at}: {passed} of {of} offsets")
 
     decoder = event_decoders(settings.topic_rating_slip_closed, settings.topic_promotion)
     async with (

@@ -1,7 +1,6 @@
 """`loyalty drift check|request`; `list` and `reconcile` are modules of their own."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -20,6 +19,7 @@ from loyalty_worker.cli.exits import (
 from loyalty_worker.cli.options import ActorOption, CasinoFilter, JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, say
 from loyalty_worker.cli.posting import command_pool
+from loyalty_worker.cli.progress import Progress
 from loyalty_worker.database.drift_checks import PostgresDriftChecks
 from loyalty_worker.domain.events import EventIdentity
 from loyalty_worker.ports import (
@@ -38,7 +38,6 @@ from loyalty_worker.settings.kafka import kafka_client_options
 drift = typer.Typer(help="Cached balances against the ledger.", no_args_is_help=True)
 
 _REQUEST_SOURCE = "/loyalty-worker/command-line"
-_PROGRESS_SECONDS = 2.0
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -92,14 +91,12 @@ async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSu
         )
         run = CheckDrift(checks, ChunkLimits(load=settings.drift_check_load))
         players = 0
-        said_at = time.monotonic()
+        progress = Progress()
 
         def count(chunk: DriftChunk) -> None:
-            nonlocal players, said_at
+            nonlocal players
             players += chunk.players
-            if time.monotonic() - said_at >= _PROGRESS_SECONDS:
-                said_at = time.monotonic()
-                say(f"{players} players checked")
+            progress(f"{players} players checked")
 
         request = DriftRequest("command", casino, requested_by=actor)
         try:
