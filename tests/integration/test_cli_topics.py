@@ -102,17 +102,18 @@ async def test_a_topic_that_exists_stays_as_it_is(settings: dict[str, str]) -> N
     assert (rows[f"{slips}.dlq"]["status"], rows[f"{slips}.dlq"]["partitions"]) == ("created", 4)
 
 
-async def test_inputs_carry_the_broker_s_time_and_are_kept_for_a_month(
-    settings: dict[str, str],
+@pytest.mark.parametrize(("asked", "days"), [((), 30), (("--retention-days", "400"), 400)])
+async def test_inputs_carry_the_broker_s_time_and_are_kept_as_long_as_is_asked(
+    settings: dict[str, str], asked: tuple[str, ...], days: int
 ) -> None:
-    await loyalty("topics", "create", "--yes", **settings)
+    await loyalty("topics", "create", *asked, "--yes", **settings)
 
     configuration = await _configuration(
         settings["KAFKA_BOOTSTRAP_SERVERS"], settings["TOPIC_RATING_SLIP_CLOSED"]
     )
 
     assert configuration["message.timestamp.type"] == "LogAppendTime"
-    assert configuration["retention.ms"] == str(30 * 24 * 60 * 60 * 1000)
+    assert configuration["retention.ms"] == str(days * 24 * 60 * 60 * 1000)
     assert configuration["cleanup.policy"] == "delete"
 
 

@@ -21,10 +21,8 @@ from loyalty_worker.settings.kafka import kafka_client_options
 topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 
 _DAY_MS = 24 * 60 * 60 * 1000
-# Longer than any backup of the database is old: after a restore the worker catches up from here.
-_RETENTION = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)}
 # The broker's clock: a producer's wrong one would fool retention, lag and the service level.
-_INPUT = {**_RETENTION, "message.timestamp.type": "LogAppendTime"}
+_BROKERS_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 
 
 @topics.command("create")
@@ -35,12 +33,21 @@ def create(
         int | None,
         typer.Option(min=1, max=9, help="For each new topic; 3, or as many as there are brokers."),
     ] = None,
+    retention_days: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=36500,
+            help="For each new topic. Longer than your oldest backup of the database: a restored"
+            " one catches up from here.",
+        ),
+    ] = 30,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Create the topics that are missing. Those that exist stay as they are."""
     settings = load_settings()
-    specs = topic_specs(settings)
+    specs = topic_specs(settings, retention_days)
     options = kafka_client_options(settings)
     before = asyncio.run(existing_topics(options, [spec.name for spec in specs]))
     missing = [spec for spec in specs if spec.name not in before]
@@ -49,7 +56,8 @@ def create(
         copies = replication or asyncio.run(usual_replication(options))
         confirm(
             [
-                f"create {spec.name}: {partitions} partitions, replication {copies}"
+                f"create {spec.name}: {partitions} partitions, replication {copies},"
+                f" kept for {retention_days} days"
                 for spec in missing
             ],
             yes=yes,
@@ -58,17 +66,18 @@ def create(
     _print(specs, before, {state.name: state for state in made}, as_json=as_json)
 
 
-def topic_specs(settings: Settings) -> list[TopicSpec]:
+def topic_specs(settings: Settings, retention_days: int) -> list[TopicSpec]:
     """Return every topic the worker reads or writes, and how each is kept."""
     inputs = (
         settings.topic_rating_slip_closed,
         settings.topic_promotion,
         settings.topic_drift_check_requested,
     )
+    kept = {"cleanup.policy": "delete", "retention.ms": str(retention_days * _DAY_MS)}
     return [
-        *(TopicSpec(name, _INPUT) for name in inputs),
-        *(TopicSpec(f"{name}.dlq", _RETENTION) for name in inputs),
-        TopicSpec(settings.topic_drift_alerts, _RETENTION),
+        *(TopicSpec(name, {**kept, **_BROKERS_CLOCK}) for name in inputs),
+        *(TopicSpec(f"{name}.dlq", kept) for name in inputs),
+        TopicSpec(settings.topic_drift_alerts, kept),
     ]
 
 
