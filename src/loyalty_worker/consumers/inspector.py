@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.kafka_records import record_of
 from loyalty_worker.ports import Fault
 
 
@@ -22,13 +23,6 @@ class Bounds:
 
     beginning: int
     end: int
-
-
-def record_of(raw: ConsumerRecord[bytes | None, bytes | None]) -> Record:
-    """Return aiokafka's record as ours, nothing decoded."""
-    return Record(
-        raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers)
-    )
 
 
 @contextmanager

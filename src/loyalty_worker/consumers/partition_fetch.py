@@ -2,26 +2,17 @@
 
 import asyncio
 import contextlib
-from typing import TypeAlias
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    CorruptRecordException,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from loyalty_worker.consumers.inspector import record_of
 from loyalty_worker.domain.records import Record
+from loyalty_worker.kafka_records import UNREADABLE, RawRecord, record_of
 from loyalty_worker.ports import Fault, NeedsPersonError
 
 # A compressed megabyte can hold a gigabyte: a batch ends when it is so large, and looks so often.
 _FULL_BYTES = 16 * 1024 * 1024
 _CHUNK_RECORDS = 100
-# What aiokafka raises for a record that it cannot read, dropping those it had read before.
-_UNREADABLE = (CorruptRecordException, UnicodeDecodeError)
-
-_Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 
 class PartitionFetcher:
@@ -57,7 +48,7 @@ class PartitionFetcher:
         `NeedsPersonError` for a record that aiokafka cannot read at all; the records before it
         are returned first.
         """
-        with contextlib.suppress(*_UNREADABLE):
+        with contextlib.suppress(*UNREADABLE):
             return await self._fetch(position, _CHUNK_RECORDS)
         # Nothing was taken: again, one by one, up to the record itself.
         try:
@@ -72,13 +63,13 @@ class PartitionFetcher:
 
     async def _fetch(self, position: int, chunk_records: int) -> tuple[Record, ...]:
         loop = asyncio.get_running_loop()
-        records: list[_Raw] = []
+        records: list[RawRecord] = []
         size, wait, linger_until = 0, self._idle_wait, 0.0
         while len(records) < self._max_records and size < _FULL_BYTES:
             wanted = min(chunk_records, self._max_records - len(records))
             try:
                 chunk = await self._poll(wanted, wait, position)
-            except _UNREADABLE:
+            except UNREADABLE:
                 if not records:
                     raise
                 break  # what was taken is posted first: the position has passed it
@@ -94,7 +85,7 @@ class PartitionFetcher:
         self._had_traffic = len(records) > 1
         return tuple(record_of(record) for record in records)
 
-    async def _poll(self, max_records: int, wait: float, position: int) -> list[_Raw]:
+    async def _poll(self, max_records: int, wait: float, position: int) -> list[RawRecord]:
         getting = asyncio.ensure_future(
             self._consumer.getmany(
                 self._tp, timeout_ms=max(1, int(wait * 1000)), max_records=max_records

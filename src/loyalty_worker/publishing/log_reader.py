@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.kafka_records import record_of
 from loyalty_worker.publishing.topics import KafkaUnavailable, existing_topics
 
 _DEADLINE_SECONDS = 30.0
@@ -47,19 +48,6 @@ async def record_at(options: Mapping[str, Any], at: PartitionId, offset: int) ->
         if record.offset == offset:
             return record_of(record)
     return None
-
-
-def record_of(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
-    """Return aiokafka's record as ours, nothing decoded."""
-    return Record(
-        topic=raw.topic,
-        partition=raw.partition,
-        offset=raw.offset,
-        timestamp_ms=-1 if raw.timestamp is None else raw.timestamp,
-        key=raw.key,
-        value=raw.value,
-        headers=tuple(raw.headers),
-    )
 
 
 @asynccontextmanager

@@ -6,18 +6,16 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from loyalty_worker.domain.records import PartitionId, Record
+from loyalty_worker.kafka_records import UNREADABLE, record_of
 from loyalty_worker.ports.coverage import LogBounds
-from loyalty_worker.publishing.log_reader import record_of
 from loyalty_worker.publishing.topics import KafkaUnavailable, existing_topics
 
 _BATCH = 500
 _FETCH_MS = 2_000
 _START_SECONDS = 30.0
-# What aiokafka raises for a record that it cannot read, dropping those it had read before.
-_UNREADABLE = (CorruptRecordException, UnicodeDecodeError)
 
 
 class KafkaTopicLog:
@@ -77,15 +75,15 @@ class KafkaTopicLog:
     async def _fetch(self, tp: TopicPartition, position: int, wanted: int) -> Sequence[Any]:
         try:
             fetched = await self._consumer.getmany(tp, timeout_ms=_FETCH_MS, max_records=wanted)
-        except _UNREADABLE:
+        except UNREADABLE:
             # nothing was taken: one by one, up to the record itself, which may lie beyond
             try:
                 fetched = await self._consumer.getmany(tp, timeout_ms=_FETCH_MS, max_records=1)
-            except _UNREADABLE:
+            except UNREADABLE:
                 raise KafkaUnavailable(
                     f"the record at offset {position} of {tp.topic}/{tp.partition} cannot be"
                     " read by the client library: it is broken, or the name of a header is not"
-                    " UTF-8"
+                    " UTF-8. Look at it with another client; the audit goes on once it is gone"
                 ) from None
         records: Sequence[Any] = fetched.get(tp, ())
         return records
