@@ -2,7 +2,8 @@
 
 A record's way, and who may import whom (each layer knows only those to its right):
 
-    cli -> app -> {consumers | database | publishing} -> application -> ports -> domain
+    cli -> demo -> app -> {consumers | database | publishing | embedded} -> application -> ports
+    -> domain
 
 ``consumers`` turns bytes into events and outcomes into committed offsets; ``application`` takes
 one batch in and gives one outcome per record out; ``database`` has one method per SQL function;

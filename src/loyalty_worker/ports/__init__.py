@@ -1,4 +1,7 @@
-"""What the application needs from outside, as protocols; `database` and `consumers` provide it."""
+"""What the application needs from outside, as protocols.
+
+`consumers`, `database` and `publishing` provide it.
+"""
 
 from loyalty_worker.ports.decoder import Decoder
 from loyalty_worker.ports.drift import (

@@ -49,10 +49,11 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The database's verdict on one event: exactly one of `outcome` kinds, or a refusal by name.
+    """The database's verdict on one event.
 
-    `verdict` is accrued, duplicate, skipped or refused; `points` are those minted now. What is to
-    be parked is refused too: LOYALTY_ACCRUAL_DISABLED, LOYALTY_BASE_NOT_ACCRUED.
+    `verdict` is accrued, duplicate, skipped or refused, and `refusal` the name where it is
+    refused; `points` are those minted now. What is to be parked is refused too:
+    LOYALTY_ACCRUAL_DISABLED, LOYALTY_BASE_NOT_ACCRUED.
     """
 
     verdict: str
