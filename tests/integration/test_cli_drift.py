@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -22,6 +23,8 @@ from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.logins import DatabaseUrls
 from sqlslips import new_slip, post, scope
 from sqltools import add_casino, connected, row_of, seem_busy, value_of
+
+Process: TypeAlias = subprocess.Popen[str]
 
 ENTRIES = 3
 POINTS = 2100  # of each entry
@@ -97,6 +100,49 @@ async def here(*arguments: str, **settings: str) -> Run:
         status, text = explain(result.exception)
         return Run(arguments, status, result.stdout, f"{result.stderr}{text}\n")
     return Run(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+# One player's cache deadlocks once, another's ends the session that commits it; all note theirs.
+_FAILING = """
+    CREATE TABLE session (player_id uuid, pid integer);
+    CREATE SEQUENCE deadlocks;
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN
+        IF TG_ARGV[0] = NEW.player_id::text AND nextval('deadlocks') = 1 THEN
+            RAISE EXCEPTION 'provoked' USING ERRCODE = 'deadlock_detected';
+        END IF;
+        INSERT INTO session VALUES (NEW.player_id, pg_backend_pid());
+        RETURN NEW;
+    END$$;
+    CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN
+        IF TG_ARGV[0] = NEW.player_id::text THEN
+            PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(60);
+        END IF;
+        RETURN NULL;
+    END$$;
+    CREATE TRIGGER fail BEFORE UPDATE ON player_loyalty
+        FOR EACH ROW EXECUTE FUNCTION fail('{deadlocks}');
+    CREATE CONSTRAINT TRIGGER vanish AFTER UPDATE ON player_loyalty INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION vanish('{vanishes}');
+"""
+
+
+@contextmanager
+def started(database: DatabaseUrls, *arguments: str, **settings: str) -> Iterator[Process]:
+    """Start `loyalty drift ARGUMENTS` with the operator's login; it is not left running."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("LOYALTY_")}
+    settings["OPERATOR_DATABASE_URL"] = database.operator
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loyalty_worker", "drift", *arguments],
+        env={**outside, **{f"LOYALTY_{name}": value for name, value in settings.items()}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,27 +395,18 @@ async def test_mistakes_of_usage_are_told_before_anything_is_asked() -> None:
 async def test_an_interrupted_check_goes_on_where_it_stood(house: House) -> None:
     await seem_busy(house.database)
     state = "SELECT count(*), sum(players_checked) FROM drift_check_run"
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("LOYALTY_")}
-    check = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "loyalty_worker", "drift", "check"),
-        env={
-            **outside,
-            "LOYALTY_OPERATOR_DATABASE_URL": house.database.operator,
-            "LOYALTY_DRIFT_CHECK_LOAD": "0.00001",  # it pauses after the first chunk
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    async with asyncio.timeout(60):
-        while not (await row_of(house.database, state))[1]:
-            await asyncio.sleep(0.05)
-    check.send_signal(signal.SIGINT)
-    output, errors = await check.communicate()
+    pausing = {"DRIFT_CHECK_LOAD": "0.00001"}  # after the first chunk
+    with started(house.database, "check", **pausing) as check:
+        async with asyncio.timeout(60):
+            while not (await row_of(house.database, state))[1]:
+                await asyncio.sleep(0.05)
+        check.send_signal(signal.SIGINT)
+        output, errors = check.communicate(timeout=60)
     await house.plant("raised")  # behind the position: this run does not look there again
     run = await house.told(0, "check")
 
-    assert (check.returncode, output) == (130, b"")
-    assert b"Traceback" not in errors
+    assert (check.returncode, output) == (130, "")
+    assert "Traceback" not in errors
     players = SOUND + len(PLANTS)
     assert (run["verdict"], run["players_checked"]) == ("clean", players)
     assert tuple(await row_of(house.database, state)) == (1, players)
@@ -434,6 +471,46 @@ async def test_a_run_s_players_are_reconciled_but_not_to_fit_a_ledger_that_lost_
     assert "2 of 5 players are left as they are" in again.stderr
     assert "loyalty audit coverage" in again.stderr
     assert await house.drifting(await house.checked()) == PLANTS.keys() - mended
+
+
+async def test_a_reconciliation_that_ends_early_prints_what_it_did(house: House) -> None:
+    plants = ("raised", "lowered", "added", "counted down")
+    await house.plant(*plants)
+    reconcile = ("reconcile", "--run", await house.checked(), *WHY, "--json")
+    first, second, third, fourth = sorted(plants, key=house.players.__getitem__)
+    async with connected(house.database.superuser) as superuser:
+        await superuser.execute(
+            _FAILING.format(deadlocks=house.players[first], vanishes=house.players[third])
+        )
+        lost = await house.here(*reconcile)
+        (sessions,) = await superuser.fetch("SELECT count(DISTINCT pid) FROM session")
+        await superuser.execute("DROP TRIGGER vanish ON player_loyalty")
+        async with superuser.transaction():
+            await superuser.execute(
+                "SELECT FROM player_loyalty WHERE player_id = $1 FOR UPDATE", house.players[fourth]
+            )
+            with started(house.database, *reconcile) as command:
+                async with asyncio.timeout(60):
+                    while len(await house.audited()) < 3:
+                        await asyncio.sleep(0.05)
+                command.send_signal(signal.SIGINT)
+                output, errors = command.communicate(timeout=60)
+
+    def results(document: str) -> list[tuple[str, str]]:
+        return [(house.name_of(row), row["result"]) for row in json.loads(document)]
+
+    assert lost.returncode == 4
+    assert results(lost.stdout) == [
+        (first, "reconciled"),
+        (second, "reconciled"),
+        (third, "not known"),
+    ]
+    assert "ended after 3 of 4 players; run the command again for the rest" in lost.stderr
+    assert sessions["count"] == 1
+    assert command.returncode == 130
+    assert results(output) == [(third, "reconciled")]
+    assert "ended after 1 of 2 players" in errors
+    assert "Traceback" not in errors
 
 
 async def test_a_named_player_is_reconciled_with_yes_and_a_reason_that_is_audited(

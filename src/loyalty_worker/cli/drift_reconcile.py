@@ -1,8 +1,8 @@
 """`loyalty drift reconcile`: sets cached balances to what the entries say, audited."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -13,6 +13,7 @@ from loyalty_worker.cli.drift_repair import (
     LEFT,
     Repair,
     Repairer,
+    Repairs,
 )
 from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
 from loyalty_worker.cli.options import (
@@ -61,41 +62,57 @@ def _repairer(reason: str, actor: str, *, yes: bool) -> Repairer:
 
 
 def _reconcile_one(casino_id: UUID, player_id: UUID, repairer: Repairer, *, as_json: bool) -> None:
-    repair, refused = asyncio.run(repairer.one(casino_id, player_id))
-    _print([repair], as_json=as_json)
+    repairs = Repairs()
+    _carry_out(repairer.one(casino_id, player_id, repairs), repairs, as_json=as_json)
+    (repair,) = repairs.done.values()
     if repair.warning is not None:
         say(
             f"the cache counts {repair.old_entries} entries, the ledger has {repair.new_entries}:"
             f" {ENTRIES_MAY_BE_MISSING}; `loyalty audit coverage` and a backup show whether"
         )
-    if refused is not None:
+    for refused in repairs.refusals:
         raise refused
     if not repairer.yes and repair.result != ALREADY_RIGHT:
         raise CommandError(USAGE, _NOT_CHANGED)
 
 
 def _reconcile_run(run: UUID, repairer: Repairer, *, as_json: bool) -> None:
-    repairs, refusals = asyncio.run(repairer.all_of(run))
-    _print(repairs, as_json=as_json)
-    for sentence in dict.fromkeys(str(refused) for refused in refusals):
+    repairs = Repairs()
+    _carry_out(repairer.all_of(run, repairs), repairs, as_json=as_json)
+    for sentence in dict.fromkeys(str(refused) for refused in repairs.refusals):
         say(sentence)
-    left = sum(repair.result == LEFT for repair in repairs)
+    left = sum(repair.result == LEFT for repair in repairs.done.values())
     if left:
         say(
-            f"{left} of {len(repairs)} players are left as they are, for their caches count more"
+            f"{left} of {repairs.players} players are left as they are, for their caches count more"
             f" entries than the ledger has: {ENTRIES_MAY_BE_MISSING}; `loyalty audit coverage` and"
             " a backup show whether; then name the player by PLAYER_ID and --casino"
         )
-    if not repairs:
+    if not repairs.players:
         say(f"the drift check {run} has no finding that is open")
     elif not repairer.yes:
         raise CommandError(USAGE, _NOT_CHANGED)
-    if left or refusals:
+    if left or repairs.refusals:
         raise typer.Exit(PROBLEM_FOUND)
 
 
-def _print(repairs: Sequence[Repair], *, as_json: bool) -> None:
-    rows = [as_row(repair) for repair in repairs]
+def _carry_out(work: Coroutine[Any, Any, None], repairs: Repairs, *, as_json: bool) -> None:
+    """Do it, and print what was done, also where a failure or Ctrl-C ends it early."""
+    try:
+        asyncio.run(work)
+    except BaseException:
+        if repairs.players:
+            _print(repairs, as_json=as_json)
+            say(
+                f"ended after {len(repairs.done)} of {repairs.players} players;"
+                " run the command again for the rest"
+            )
+        raise
+    _print(repairs, as_json=as_json)
+
+
+def _print(repairs: Repairs, *, as_json: bool) -> None:
+    rows = [as_row(repair) for repair in repairs.done.values()]
     if as_json:
         print_json(rows)
     elif rows:

@@ -1,10 +1,16 @@
-"""How an operator reconciles a player's cache with the ledger's entries."""
+"""How an operator reconciles players' caches with the ledger's entries: all over one connection."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
+
+from loyalty_worker.database.connection import connection
+from loyalty_worker.database.operator import set_scope
+from loyalty_worker.database.refused import refusals
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -28,6 +34,36 @@ class Reconciled:
     drift_detected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciliations:
+    """Opens a transaction for each player; `actor` and `reason` are for the audit."""
+
+    opened: asyncpg.Connection
+    actor: str
+    reason: str
+
+    @asynccontextmanager
+    async def transaction(self, casino_id: UUID) -> AsyncIterator[asyncpg.Connection]:
+        """Open a transaction scoped to a casino. Raises `LoyaltyRefusedError` and `Fault`."""
+        with refusals():
+            async with self.opened.transaction():
+                await set_scope(self.opened, [casino_id])
+                await self.opened.execute(
+                    "SELECT set_config('app.actor_name', $1, true),"
+                    " set_config('app.reason', $2, true)",
+                    self.actor,
+                    self.reason,
+                )
+                yield self.opened
+
+
+@asynccontextmanager
+async def reconciliations(url: str, actor: str, reason: str) -> AsyncIterator[Reconciliations]:
+    """Open the operator's connection. Raises `DatabaseUnavailable`."""
+    async with connection(url, application_name="loyalty-cli") as opened:
+        yield Reconciliations(opened, actor, reason)
+
+
 async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, UUID]]:
     """Return casino and player of a run's findings that were not reconciled yet."""
     rows = await opened.fetch(
@@ -49,12 +85,11 @@ async def lock_cache(opened: "Session", casino_id: UUID, player_id: UUID) -> Cac
     return None if row is None else Cache(**dict(row))
 
 
-async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID, reason: str) -> Reconciled:
+async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID) -> Reconciled:
     """Set a player's cache to what the entries say, audited; the findings it settles are closed.
 
     Raises `LoyaltyRefusedError` where the entries are damaged, and where there is nothing.
     """
-    await opened.execute("SELECT set_config('app.reason', $1, true)", reason)
     drift_detected: bool = await opened.fetchval(
         "SELECT drift_detected FROM rpc_reconcile_loyalty_balance($1, $2)", player_id, casino_id
     )
