@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.cluster import ClusterMetadata
 
 from conftest import TopicFactory
 from loyalty_worker.app.duties import Duty, do_duty
@@ -16,9 +17,11 @@ from loyalty_worker.application.relay import Relay
 from loyalty_worker.database.leases import PostgresLeases
 from loyalty_worker.database.outbox import LetterCopies
 from loyalty_worker.database.sqlstates import FAULT_REASONS
+from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.logins import DatabaseUrls
-from loyalty_worker.ports import Fault, OutgoingRecord
+from loyalty_worker.ports import Fault, Outbox, OutgoingRecord, Publisher
+from loyalty_worker.publishing import producer
 from loyalty_worker.publishing.producer import KafkaPublisher
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.metrics import Metrics
@@ -28,6 +31,47 @@ from parts.source import Part
 from parts.topics import end_offsets
 from sqlletters import VALUE, file_letters
 from sqltools import connected
+
+
+class OneRecordEach:
+    """An outbox with one record for each topic; `marked` are the rows that were published."""
+
+    def __init__(self, *topics: str) -> None:
+        self._topics = topics
+        self.marked: list[int] = []
+
+    async def pending(self, _limit: int) -> list[OutgoingRecord]:
+        return [
+            OutgoingRecord(row, topic, None, b"", b"", ()) for row, topic in enumerate(self._topics)
+        ]
+
+    async def published(self, ids: Sequence[int]) -> None:
+        self.marked += ids
+
+
+class SilentOutbox(OneRecordEach):
+    """An outbox whose database does not answer."""
+
+    async def pending(self, _limit: int) -> list[OutgoingRecord]:
+        await asyncio.Event().wait()
+        return []
+
+
+class WaitsForTheOthers:
+    """A publisher that fails on the first topic, but not before every other is published."""
+
+    def __init__(self, topics: int) -> None:
+        self._missing = topics - 1
+        self._others = asyncio.Event()
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> int:
+        if records[0].id == 0:
+            await self._others.wait()
+            raise Fault("kafka_unreachable")
+        self._missing -= 1
+        if self._missing == 0:
+            self._others.set()
+        return len(records)
 
 
 class UnmarkedCopies(LetterCopies):
@@ -50,6 +94,11 @@ async def publisher_on(kafka: str) -> AsyncIterator[KafkaPublisher]:
         yield publisher
     finally:
         await publisher.close()
+
+
+def relay_of(outbox: Outbox, publisher: Publisher) -> Relay:
+    """Return a relay that no round's length ends."""
+    return Relay(outbox, publisher, 60.0)
 
 
 async def letters_on(database: DatabaseUrls, topic: str, partition: int, *offsets: int) -> None:
@@ -91,7 +140,7 @@ async def test_copies_of_one_partition_stay_together_and_in_their_order(
         for partition in range(3):
             await letters_on(database, topic, partition, *range(start, start + 30))
     async with publisher_on(kafka.address) as publisher:
-        relay = Relay(LetterCopies(pool, 5.0, {topic: "base_accrual"}), publisher)
+        relay = relay_of(LetterCopies(pool, 5.0, {topic: "base_accrual"}), publisher)
         assert [await relay() for _ in range(3)] == [200, 70, 0]
     found = await read(kafka.address, copies)
     for partition, lanes in ((0, (0, 2)), (1, (1,))):
@@ -113,8 +162,8 @@ async def test_what_was_published_but_not_marked_is_published_again(
     await letters_on(database, topic, 0, 7, 8)
     async with publisher_on(kafka.address) as publisher:
         with pytest.raises(Fault, match="database_unreachable"):
-            await Relay(UnmarkedCopies(pool, 5.0, {}), publisher)()
-        relay = Relay(LetterCopies(pool, 5.0, {}), publisher)
+            await relay_of(UnmarkedCopies(pool, 5.0, {}), publisher)()
+        relay = relay_of(LetterCopies(pool, 5.0, {}), publisher)
         assert [await relay(), await relay()] == [2, 0]
     found = await read(kafka.address, f"{topic}.dlq")
     assert [origin(copy)[1] for copy in found[0]] == [7, 8, 7, 8]
@@ -164,7 +213,7 @@ async def test_a_missing_topic_is_not_made_even_by_a_broker_that_would(
     await letters_on(database, "slips", 0, 1)
     with EmbeddedKafka(directory, {"auto.create.topics.enable": "true"}) as broker:
         async with publisher_on(broker.bootstrap_servers) as publisher:
-            relay = Relay(LetterCopies(pool, 5.0, {}), publisher)
+            relay = relay_of(LetterCopies(pool, 5.0, {}), publisher)
             with pytest.raises(Fault, match="kafka_error"):
                 await relay()
             assert await topics_of(broker.bootstrap_servers) == []
@@ -183,11 +232,74 @@ async def test_a_missing_topic_holds_up_no_other(
     await letters_on(database, "a-topic-nobody-made", 0, 1, 2)
     await letters_on(database, topic, 0, 1, 2, 3)
     async with publisher_on(kafka.address) as publisher:
-        relay = Relay(LetterCopies(pool, 5.0, {}), publisher)
+        relay = relay_of(LetterCopies(pool, 5.0, {}), publisher)
         for _ in range(2):
             with pytest.raises(Fault, match="kafka_error"):
                 await relay()
     assert len((await read(kafka.address, f"{topic}.dlq"))[0]) == 3
+
+
+async def test_topics_are_published_side_by_side() -> None:
+    outbox = OneRecordEach("a", "b", "c")
+    async with asyncio.timeout(5):
+        with pytest.raises(Fault, match="kafka_unreachable"):
+            await relay_of(outbox, WaitsForTheOthers(3))()
+    assert sorted(outbox.marked) == [1, 2]
+
+
+async def test_without_a_broker_a_round_ends_as_a_fault_and_marks_nothing() -> None:
+    outbox = OneRecordEach("a", "b")
+    async with asyncio.timeout(5), publisher_on(f"{HOST}:{free_port()}") as publisher:
+        with pytest.raises(Fault, match="kafka_unreachable"):
+            await relay_of(outbox, publisher)()
+    assert outbox.marked == []
+
+
+async def test_a_round_ends_in_time_though_the_database_does_not_answer() -> None:
+    relay = Relay(SilentOutbox(), WaitsForTheOthers(1), 0.01)
+    async with asyncio.timeout(5):
+        with pytest.raises(Fault, match="database_timeout"):
+            await relay()
+
+
+async def test_a_topic_without_a_leader_holds_up_no_other_and_nothing_goes_on_sending_to_it(
+    database: DatabaseUrls,
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    kafka: Part,
+    create_topic: TopicFactory,
+) -> None:
+    topic = await create_topic(1)
+    leaderless = f"a-{topic}"  # the first, where one comes after the other
+    await letters_on(database, leaderless, 0, 1, 2)
+    await letters_on(database, topic, 0, 1, 2, 3)
+    for name in (leaderless, topic):
+        await make_topic(kafka.address, f"{name}.dlq", 1)
+    copies = LetterCopies(pool, 5.0, {})
+    known = asyncio.all_tasks()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(producer, "_TIMEOUT_SECONDS", 1.0)
+        without_leader(patched, f"{leaderless}.dlq")
+        async with asyncio.timeout(30), publisher_on(kafka.address) as publisher:
+            while len(await copies.pending(10)) > 2:
+                with pytest.raises(Fault, match="kafka_unreachable"):
+                    await relay_of(copies, publisher)()
+    assert asyncio.all_tasks() == known
+    assert len((await read(kafka.address, f"{topic}.dlq"))[0]) == 3
+    async with publisher_on(kafka.address) as publisher:
+        assert await relay_of(copies, publisher)() == 2
+    found = await read(kafka.address, f"{leaderless}.dlq")
+    assert [origin(copy)[1] for copy in found[0]] == [1, 2]
+
+
+def without_leader(patched: pytest.MonkeyPatch, topic: str) -> None:
+    """Let clients see a topic's partitions without a leader; a broker that is alone leads all."""
+    leader_of = ClusterMetadata.leader_for_partition
+
+    def leader_for_partition(cluster: ClusterMetadata, partition: TopicPartition) -> int | None:
+        leader: int | None = leader_of(cluster, partition)
+        return None if partition.topic == topic else leader
+
+    patched.setattr(ClusterMetadata, "leader_for_partition", leader_for_partition)
 
 
 async def topics_of(kafka: str) -> list[str]:

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import asyncpg
 
 from loyalty_worker.app.consumer import GroupConsumer, Handling, Shared
-from loyalty_worker.app.duties import Duty
+from loyalty_worker.app.duties import Duty, relay_duty
 from loyalty_worker.app.parts import Part
 from loyalty_worker.application.batches import Batch, Verdict
 from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
 from loyalty_worker.application.drift_requests import AnswerDriftRequests
-from loyalty_worker.application.relay import Relay
 from loyalty_worker.application.schedule import ClaimTicks, Message, Schedule
 from loyalty_worker.consumers.committed_position import CommittedPositions
 from loyalty_worker.consumers.decoder import DriftRequestDecoder
@@ -35,7 +34,6 @@ from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
-_RELAY_SECONDS = 0.5
 _TICK_SECONDS = 1.0
 # A check is cut off between two commits when its partition goes to another member, which goes on.
 _DRAIN_SECONDS = 5.0
@@ -134,12 +132,7 @@ def alert_relay(settings: Settings, pool: asyncpg.Pool, publisher: Publisher) ->
     """Return the duty that publishes drift alerts and the schedule's requests."""
     topics = (settings.topic_drift_alerts, settings.topic_drift_check_requested)
     outbox = OutboxRecords(pool, settings.database_acquire_timeout_seconds, topics)
-    publish = Relay(outbox, publisher)
-
-    async def relay_some() -> bool:
-        return await publish() > 0
-
-    return Duty("relay-outbox", _RELAY_SECONDS, relay_some)
+    return relay_duty("relay-outbox", outbox, publisher)
 
 
 def _say_checked(summary: DriftSummary) -> None:

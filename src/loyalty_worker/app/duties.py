@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from loyalty_worker.ports import Fault, Leases
+from loyalty_worker.application.relay import Relay
+from loyalty_worker.ports import Fault, Leases, Outbox, Publisher
 from loyalty_worker.telemetry.health import Health
 from loyalty_worker.telemetry.logs import get_logger
 from loyalty_worker.telemetry.metrics import Metrics
@@ -13,6 +14,7 @@ from loyalty_worker.telemetry.metrics import Metrics
 _log = get_logger(__name__)
 # Longer than any pause between two takes, so that a holder that works keeps the lease.
 _LEASE_SECONDS = 15.0
+_RELAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,16 @@ class Duty:
     interval: float
     run: Callable[[], Awaitable[bool]]
     shared: bool = False
+
+
+def relay_duty(name: str, outbox: Outbox, publisher: Publisher) -> Duty:
+    """Return the duty that publishes an outbox, each time within its lease."""
+    publish = Relay(outbox, publisher, _LEASE_SECONDS - 1)
+
+    async def relay_some() -> bool:
+        return await publish() > 0
+
+    return Duty(name, _RELAY_SECONDS, relay_some)
 
 
 async def do_duty(duty: Duty, leases: Leases, health: Health, metrics: Metrics) -> None:

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import asyncpg
 
-from loyalty_worker.app.duties import Duty
+from loyalty_worker.app.duties import Duty, relay_duty
 from loyalty_worker.app.parts import Part
-from loyalty_worker.application.relay import Relay
 from loyalty_worker.application.release_parked import ReleaseParked
 from loyalty_worker.consumers.decoder import event_decoders
 from loyalty_worker.consumers.record_report import report_released
@@ -20,7 +19,6 @@ from loyalty_worker.telemetry.metrics import Metrics
 
 _log = get_logger(__name__)
 _SWEEP_SECONDS = 1.0
-_RELAY_SECONDS = 0.5
 
 
 def sweeper(settings: Settings, pool: asyncpg.Pool, ledger: Ledger, metrics: Metrics) -> Duty:
@@ -53,12 +51,7 @@ def relay(settings: Settings, pool: asyncpg.Pool, publisher: Publisher) -> Duty:
         settings.topic_promotion: "promotion",
     }
     copies = LetterCopies(pool, settings.database_acquire_timeout_seconds, operations)
-    publish = Relay(copies, publisher)
-
-    async def relay_some() -> bool:
-        return await publish() > 0
-
-    return Duty(Part.RELAY.value, _RELAY_SECONDS, relay_some)
+    return relay_duty(Part.RELAY.value, copies, publisher)
 
 
 def _say_failure(stored: StoredRecord, fault: Fault) -> None:

@@ -1,41 +1,53 @@
 """The relay: what the database says is to be published goes to Kafka, at least once, in order."""
 
+import asyncio
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from loyalty_worker.ports import Fault, Outbox, Publisher
+from loyalty_worker.ports import Fault, Outbox, OutgoingRecord, Publisher
 
 _CHUNK = 200
-_WHOLE_BROKER = "kafka_unreachable"
 
 
 class Relay:
-    """Publishes the oldest rows of an outbox; one process at a time should, see `Leases`."""
+    """Publishes the oldest rows of an outbox; one process at a time should, see `Leases`.
 
-    def __init__(self, outbox: Outbox, publisher: Publisher) -> None:
+    A round takes at most `seconds`.
+    """
+
+    def __init__(self, outbox: Outbox, publisher: Publisher, seconds: float) -> None:
         self._outbox = outbox
         self._publisher = publisher
+        self._seconds = seconds
 
     async def __call__(self) -> int:
         """Publish a chunk and mark what the broker acknowledged; return how many that is.
 
-        A crash between the two publishes again. A topic that fails holds up no other of the
-        chunk. Raises `Fault` in the end: nothing is marked that was not acknowledged, and the rest
-        stays due.
+        A crash between the two publishes again. The topics of a chunk are published side by side:
+        one that fails, or does not answer, holds up no other. Raises `Fault` in the end: nothing
+        is marked that was not acknowledged, and the rest stays due.
         """
-        pending = sorted(await self._outbox.pending(_CHUNK), key=attrgetter("topic"))
-        done, failed = 0, None
-        for _, records in groupby(pending, key=attrgetter("topic")):
-            of_topic = list(records)
-            try:
-                published = await self._publisher.publish(of_topic)
-            except Fault as fault:
-                if fault.reason == _WHOLE_BROKER:
-                    raise
-                failed = fault
-                continue
-            await self._outbox.published([record.id for record in of_topic[:published]])
-            done += published
-        if failed is not None:
-            raise failed
+        try:
+            async with asyncio.timeout(self._seconds):
+                pending = sorted(await self._outbox.pending(_CHUNK), key=attrgetter("topic"))
+                results = await asyncio.gather(
+                    *(
+                        self._publish(list(records))
+                        for _, records in groupby(pending, key=attrgetter("topic"))
+                    ),
+                    return_exceptions=True,
+                )
+        except TimeoutError:  # of the database's: a publisher gives up earlier
+            raise Fault("database_timeout") from None
+        done = 0
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            done += result
         return done
+
+    async def _publish(self, of_topic: Sequence[OutgoingRecord]) -> int:
+        published = await self._publisher.publish(of_topic)
+        await self._outbox.published([record.id for record in of_topic[:published]])
+        return published

@@ -1,14 +1,12 @@
 """Publishes records byte for byte, in order, each acknowledged by all replicas or not at all.
 
-A raw aiokafka producer: FastStream cannot send binary header values. Its sends are bounded here,
-because an idempotent producer's never time out, and it is built anew after any failure, because
-an out-of-order sequence kills it for good.
+Sends are bounded here, because an idempotent producer's never time out, and a producer is built
+anew after any failure, because an out-of-order sequence kills it for good.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -21,14 +19,12 @@ from aiokafka.errors import (
 
 from loyalty_worker.domain.records import Headers
 from loyalty_worker.ports import Fault, OutgoingRecord
+from loyalty_worker.publishing.client import end_producer, start_producer
 from loyalty_worker.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
-# Together shorter than the lease under which a relay publishes.
+# With the end of a producer shorter than the lease under which a relay publishes.
 _TIMEOUT_SECONDS = 10.0
-_CLOSE_SECONDS = 2.0
-# The client compares with this before it sends; the broker's own limit is what should decide.
-_MAX_REQUEST_BYTES = 64 * 1024 * 1024
 _NO_VALUE: Headers = (("dlq.value-omitted", b"true"),)
 _ALL_OMITTED: Headers = (
     *_NO_VALUE,
@@ -38,14 +34,18 @@ _ALL_OMITTED: Headers = (
 
 
 class KafkaPublisher:
-    """One producer, started when it is first needed; `options` are an aiokafka client's."""
+    """A producer for each topic, started when first needed; `options` are an aiokafka client's.
+
+    Each its own: a partition without a leader, or with too few replicas in sync, holds up what
+    shares its connection, and a producer that ends takes with it what it still sends.
+    """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
-        self._producer: AIOKafkaProducer | None = None
+        self._producers: dict[str, AIOKafkaProducer] = {}
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> int:
-        """Publish in order; return how many, from the first, the broker acknowledged.
+        """Publish to one topic in order; return how many, from the first, were acknowledged.
 
         Raises `Fault` where the first of them failed.
         """
@@ -56,14 +56,15 @@ class KafkaPublisher:
                     await self._publish_one(record)
                     done += 1
         except (KafkaError, OSError, TimeoutError) as error:
-            await self.close()
+            topic = records[done].topic
+            await self._end(topic)
             _log.warning(
                 "publish_failed",
-                topic=records[done].topic,
+                topic=topic,
                 row=records[done].id,
                 error=type(error).__name__,
-                hint="it is tried again; check the broker, and that `loyalty topics create` "
-                "made the topic",
+                hint="it is tried again, and holds up no other topic; check the broker, that "
+                "`loyalty topics create` made the topic, and that its replicas are in sync",
             )
             if done == 0:
                 unreachable = isinstance(error, (KafkaConnectionError, OSError, TimeoutError))
@@ -74,43 +75,29 @@ class KafkaPublisher:
         refused: MessageSizeTooLargeError | None = None
         for form in _forms(record):
             try:
-                await _send(await self._started(), form)
+                await _send(await self._started(record.topic), form)
             except MessageSizeTooLargeError as error:
                 refused = error
-                await self.close()  # its sequence has a gap now, which the broker would refuse
+                # its sequence has a gap now, which the broker would refuse
+                await self._end(record.topic)
             else:
                 return
         if refused is not None:
             raise refused
 
     async def close(self) -> None:
-        """Close the producer; the next use starts another one."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await producer.stop()
-        except (KafkaError, OSError, TimeoutError) as error:
-            _log.warning("producer_not_closed", error=type(error).__name__)
+        """Close the producers; the next use starts others."""
+        await asyncio.gather(*(self._end(topic) for topic in list(self._producers)))
 
-    async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **self._options,
-                client_id="loyalty-relay",
-                enable_idempotence=True,
-                acks="all",
-                max_request_size=_MAX_REQUEST_BYTES,
-                value_serializer=itemgetter(0),
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        return self._producer
+    async def _started(self, topic: str) -> AIOKafkaProducer:
+        if topic not in self._producers:
+            self._producers[topic] = await start_producer(self._options)
+        return self._producers[topic]
+
+    async def _end(self, topic: str) -> None:
+        producer = self._producers.pop(topic, None)
+        if producer is not None:
+            await end_producer(producer)
 
 
 def _forms(record: OutgoingRecord) -> Iterator[OutgoingRecord]:
