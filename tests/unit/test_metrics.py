@@ -1,10 +1,14 @@
 import uuid
+from enum import StrEnum
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from loyalty_worker.consumers.group_report import PartitionState
+from loyalty_worker.domain.outcomes import Outcome, ParkedCause
 from loyalty_worker.telemetry.families import ClosedCounter, ClosedGauge
+from loyalty_worker.telemetry.labels import OUTCOMES, PARKED_REASONS, PAUSE_REASONS
 from loyalty_worker.telemetry.metrics import Metrics
 
 SERIES_BUDGET = 2_000
@@ -101,3 +105,17 @@ def test_a_numeric_label_takes_numbers_only() -> None:
 
     with pytest.raises(ValueError, match="invalid literal"):
         gauge.set(1, partition="canary")
+
+
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        (OUTCOMES, Outcome),
+        (PARKED_REASONS, ParkedCause),
+        (("flowing", *PAUSE_REASONS), PartitionState),
+    ],
+)
+def test_the_closed_sets_of_labels_are_the_enumerations_they_repeat(
+    labels: tuple[str, ...], values: type[StrEnum]
+) -> None:
+    assert set(labels) == set(values)

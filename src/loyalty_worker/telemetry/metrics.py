@@ -14,20 +14,19 @@ from loyalty_worker.telemetry.families import (
     ClosedHistogram,
     StoredCounter,
 )
-
-OUTCOMES = ("accrued", "duplicate", "skipped", "parked", "dead_lettered")
-SOURCES = ("live", "replay", "redrive", "release")
-STAGES = ("decode", "database", "commit")
-REBALANCE_EVENTS = ("assigned", "revoked", "lost")
-PAUSE_REASONS = ("starting", "backoff", "halted")
-POINT_REASONS = ("base_accrual", "promotion")
-HALT_REASONS = ("breaker", "unknown_error")
-PARKED_REASONS = ("awaiting_accrual", "accrual_disabled")
-SEVERITIES = ("critical", "warning", "info")
-DRIFT_RESULTS = ("clean", "drift", "abandoned")
-POOL_STATES = ("used", "idle")
-SQLSTATE_CLASSES = (
-    *("08", "22", "23", "25", "28", "40", "42", "53", "54", "55", "57", "58", "LY", "XX"),
+from loyalty_worker.telemetry.labels import (
+    DRIFT_RESULTS,
+    HALT_REASONS,
+    OUTCOMES,
+    PARKED_REASONS,
+    PAUSE_REASONS,
+    POINT_REASONS,
+    POOL_STATES,
+    REBALANCE_EVENTS,
+    SEVERITIES,
+    SOURCES,
+    SQLSTATE_CLASSES,
+    STAGES,
 )
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
