@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from conftest import TopicFactory
 from loyalty_worker.application.schedule import ClaimTicks, Message, Schedule
@@ -163,8 +164,32 @@ async def test_what_an_operator_adds_for_another_topic_is_not_published(
             "INSERT INTO outbox_record (topic, value, headers)"
             " VALUES ('rating-slip-closed', 'a slip that earns points', '[]'), ('alerts', '', '[]')"
         )
-    pending = await OutboxRecords(pool, 5.0, ["alerts", "requests"]).pending(100)
-    assert [one.topic for one in pending] == ["alerts"]
+    outbox = OutboxRecords(pool, 5.0, ["alerts", "requests"])
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert [one.topic for one in await outbox.pending(100)] == ["alerts"]
+    (said,) = logs
+    assert (said["event"], said["topics"], said["others"], said["ours"]) == (
+        "outbox_topic_refused",
+        ["rating-slip-closed"],
+        0,
+        ["alerts", "requests"],
+    )
+
+
+async def test_of_the_topics_that_are_refused_a_few_are_named_if_they_can_be_names(
+    pool: "asyncpg.Pool[asyncpg.Record]", database: DatabaseUrls
+) -> None:
+    names = ["renamed.alerts_1", "b", "a", "c", "no name: a canary", "a" * 250, "a\n", ""]
+    async with connected(database.operator) as operator:
+        await operator.execute(
+            "INSERT INTO outbox_record (topic, value, headers)"
+            " SELECT name, '', '[]' FROM unnest($1::text[]) AS name",
+            names,
+        )
+    with capture_logs() as logs:
+        assert await OutboxRecords(pool, 5.0, ["alerts"]).pending(100) == []
+    assert (logs[0]["topics"], logs[0]["others"]) == (["a", "b", "c"], 5)
 
 
 async def test_two_replicas_run_each_tick_once_and_one_goes_on_alone(house: DriftHouse) -> None:

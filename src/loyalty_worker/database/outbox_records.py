@@ -1,5 +1,6 @@
 """Records that wait to be published, as rows; a row goes when the broker has the record."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 _log = get_logger(__name__)
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_MOST_NAMED = 3
 
 
 class OutboxRecords:
@@ -50,9 +53,13 @@ class OutboxRecords:
 
     def _say_left(self, topics: set[str]) -> None:
         if topics - self._left:
+            # whoever wrote a row may have put anything in a name's place
+            named = sorted(filter(_TOPIC_NAME.fullmatch, topics))[:_MOST_NAMED]
             _log.error(
                 "outbox_topic_refused",
-                topics=len(topics),
+                topics=named,
+                others=len(topics) - len(named),
+                ours=sorted(self._topics),
                 hint="outbox_record holds rows of topics that are not this worker's; they stay."
                 " Compare the LOYALTY_TOPIC_DRIFT_ settings of the worker and of the command line,"
                 " and ask who wrote the rows",
