@@ -10,7 +10,8 @@ from loyalty_worker.application.coverage import (
     PartitionCoverage,
     UnaccountedRecord,
 )
-from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE, USAGE, CommandError
+from loyalty_worker.cli.checks import group_of
+from loyalty_worker.cli.exits import PROBLEM_FOUND, UNAVAILABLE
 from loyalty_worker.cli.options import JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
 from loyalty_worker.cli.progress import Progress
@@ -46,11 +47,7 @@ def coverage(
     Exit 3 when records, or a partition's position, are missing; 4 when a topic is not there.
     """
     settings = load_settings()
-    groups = settings.consumer_groups
-    if topic is not None:
-        if topic not in groups:
-            raise CommandError(USAGE, f"{topic} is no topic that is consumed: {', '.join(groups)}")
-        groups = {topic: groups[topic]}
+    groups = settings.consumer_groups if topic is None else {topic: group_of(settings, topic)}
     named: list[UnaccountedRecord] = []
     missing = groups.keys() - asyncio.run(existing_topics(kafka_client_options(settings), groups))
     found = asyncio.run(_found(settings, groups, named))

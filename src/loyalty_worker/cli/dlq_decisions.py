@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from loyalty_worker.cli.exits import REFUSED, USAGE, CommandError
+from loyalty_worker.cli.checks import group_of
+from loyalty_worker.cli.exits import REFUSED, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
     JsonOption,
@@ -22,7 +23,7 @@ from loyalty_worker.database.operator import operator_transaction
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import resume_command
 from loyalty_worker.publishing.log_reader import record_at
-from loyalty_worker.settings import Settings, load_settings
+from loyalty_worker.settings import load_settings
 from loyalty_worker.settings.kafka import kafka_client_options
 
 _AGE = re.compile(r"(\d{1,5})([dh])")
@@ -73,7 +74,7 @@ def quarantine(
 ) -> None:
     """Set one record aside: the worker counts it as a dead letter and does not try it."""
     settings = load_settings()
-    url, group = operator_url(settings), _group(settings, topic)
+    url, group = operator_url(settings), group_of(settings, topic)
     at = PartitionId(topic, partition)
     record = asyncio.run(record_at(kafka_client_options(settings), at, offset))
     if record is None:
@@ -120,10 +121,3 @@ def purge(
         print_json({"letters": letters, "parked": parked})
     else:
         print_line(f"{letters} letters and {parked} parked events are without bytes now")
-
-
-def _group(settings: Settings, topic: str) -> str:
-    groups = settings.consumer_groups
-    if topic not in groups:
-        raise CommandError(USAGE, f"{topic} is no topic that is consumed: {', '.join(groups)}")
-    return groups[topic]

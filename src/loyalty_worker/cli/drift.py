@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import typer
 
 from loyalty_worker.application.check_drift import CheckDrift, ChunkLimits
+from loyalty_worker.cli.checks import unknown_casino
 from loyalty_worker.cli.drift_list import list_all
 from loyalty_worker.cli.drift_reconcile import reconcile
 from loyalty_worker.cli.exits import (
     PROBLEM_FOUND,
-    REFUSED,
     UNAVAILABLE,
     UNEXPECTED,
     CommandError,
@@ -102,9 +102,7 @@ async def _check(settings: Settings, casino: UUID | None, actor: str) -> DriftSu
         try:
             return await run(request, count)
         except CasinoUnknownError:
-            raise CommandError(
-                REFUSED, f"casino {casino} is not provisioned; `loyalty casino list` shows all"
-            ) from None
+            raise unknown_casino(casino) from None
         except Fault as fault:
             if fault.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise

@@ -4,13 +4,13 @@ import asyncio
 from typing import Annotated
 from uuid import UUID
 
-import asyncpg
 import typer
 
-from loyalty_worker.cli.exits import REFUSED, USAGE, CommandError
+from loyalty_worker.cli.checks import require_casino, require_run
+from loyalty_worker.cli.exits import USAGE, CommandError
 from loyalty_worker.cli.options import CasinoFilter, JsonOption, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_rows, say
-from loyalty_worker.database.operator import casino_exists, operator_reading
+from loyalty_worker.database.operator import operator_reading
 from loyalty_worker.database.operator_drift import (
     CheckedCasinos,
     Finding,
@@ -18,7 +18,6 @@ from loyalty_worker.database.operator_drift import (
     checked_casinos,
     list_findings,
     list_runs,
-    run_exists,
 )
 from loyalty_worker.settings import load_settings
 
@@ -71,11 +70,9 @@ async def _runs(url: str, limit: int) -> list[Run]:
 
 async def _findings_of(url: str, run: UUID, casino: UUID | None, limit: int) -> list[Finding]:
     async with operator_reading(url) as opened:
-        if not await run_exists(opened, run):
-            raise CommandError(
-                REFUSED, f"there is no drift check {run}; `loyalty drift list --runs` shows all"
-            )
-        await _require(opened, casino)
+        await require_run(opened, run)
+        if casino is not None:
+            await require_casino(opened, casino)
         return await list_findings(opened, run_id=run, casino_id=casino, limit=limit)
 
 
@@ -83,16 +80,10 @@ async def _open_findings(
     url: str, casino: UUID | None, limit: int
 ) -> tuple[list[Finding], CheckedCasinos]:
     async with operator_reading(url) as opened:
-        await _require(opened, casino)
+        if casino is not None:
+            await require_casino(opened, casino)
         found = await list_findings(opened, run_id=None, casino_id=casino, limit=limit)
         return found, await checked_casinos(opened, casino)
-
-
-async def _require(opened: asyncpg.Connection, casino: UUID | None) -> None:
-    if casino is not None and not await casino_exists(opened, casino):
-        raise CommandError(
-            REFUSED, f"casino {casino} is not provisioned; `loyalty casino list` shows all"
-        )
 
 
 def _say_how_old(checked: CheckedCasinos, *, none: bool) -> None:

@@ -17,6 +17,7 @@ from loyalty_worker.cli.drift_repair import (
 )
 from loyalty_worker.cli.exits import PROBLEM_FOUND, USAGE, CommandError
 from loyalty_worker.cli.options import (
+    NOT_CHANGED,
     ActorOption,
     JsonOption,
     ReasonOption,
@@ -25,8 +26,6 @@ from loyalty_worker.cli.options import (
 )
 from loyalty_worker.cli.output import as_row, print_json, print_rows, say
 from loyalty_worker.settings import load_settings
-
-_NOT_CHANGED = "nothing was changed; add --yes to do it"
 
 
 def reconcile(
@@ -73,7 +72,7 @@ def _reconcile_one(casino_id: UUID, player_id: UUID, repairer: Repairer, *, as_j
     for refused in repairs.refusals:
         raise refused
     if not repairer.yes and repair.result != ALREADY_RIGHT:
-        raise CommandError(USAGE, _NOT_CHANGED)
+        raise CommandError(USAGE, NOT_CHANGED)
 
 
 def _reconcile_run(run: UUID, repairer: Repairer, *, as_json: bool) -> None:
@@ -91,7 +90,7 @@ def _reconcile_run(run: UUID, repairer: Repairer, *, as_json: bool) -> None:
     if not repairs.players:
         say(f"the drift check {run} has no finding that is open")
     elif not repairer.yes:
-        raise CommandError(USAGE, _NOT_CHANGED)
+        raise CommandError(USAGE, NOT_CHANGED)
     if left or repairs.refusals:
         raise typer.Exit(PROBLEM_FOUND)
 

@@ -7,10 +7,9 @@ from uuid import UUID
 import asyncpg
 
 from loyalty_worker.application.conflicts import conflict_retries
-from loyalty_worker.cli.exits import REFUSED, CommandError
+from loyalty_worker.cli.checks import require_run
 from loyalty_worker.cli.progress import Progress
 from loyalty_worker.database.operator import operator_reading
-from loyalty_worker.database.operator_drift import run_exists
 from loyalty_worker.database.operator_reconcile import (
     Reconciliations,
     drifting_players,
@@ -79,10 +78,7 @@ class Repairer:
 
     async def _players_of(self, run: UUID) -> Sequence[tuple[UUID, UUID]]:
         async with operator_reading(self.url) as opened:
-            if not await run_exists(opened, run):
-                raise CommandError(
-                    REFUSED, f"there is no drift check {run}; `loyalty drift list --runs` shows all"
-                )
+            await require_run(opened, run)
             return await drifting_players(opened, run)
 
     async def _each(

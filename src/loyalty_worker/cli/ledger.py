@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from loyalty_worker.cli.checks import require_casino
 from loyalty_worker.cli.exits import PROBLEM_FOUND, REFUSED, USAGE, CommandError
 from loyalty_worker.cli.options import (
     CasinoOption,
@@ -18,7 +19,7 @@ from loyalty_worker.cli.options import (
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows, say
 from loyalty_worker.cli.trace import trace_document, trace_lines
 from loyalty_worker.database.cursors import CursorError, StatementQuery
-from loyalty_worker.database.operator import casino_exists, operator_reading
+from loyalty_worker.database.operator import operator_reading
 from loyalty_worker.database.readings import MAX_PAGE
 from loyalty_worker.database.results import LedgerPage
 from loyalty_worker.database.statements import Account, read_account, read_all, read_page
@@ -98,11 +99,7 @@ async def _read(
 ) -> tuple[Account, LedgerPage]:
     """Read the account and one page of `limit` entries, or all of them for None."""
     async with operator_reading(url, [query.casino_id]) as opened:
-        if not await casino_exists(opened, query.casino_id):
-            raise CommandError(
-                REFUSED,
-                f"casino {query.casino_id} is not provisioned; `loyalty casino list` shows all",
-            )
+        await require_casino(opened, query.casino_id)
         account = await read_account(opened, query.casino_id, query.player_id)
         if limit is None:
             entries = [entry async for entry in read_all(opened, query)]

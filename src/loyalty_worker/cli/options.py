@@ -4,7 +4,7 @@ import getpass
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import typer
@@ -70,6 +70,7 @@ ReasonOption: TypeAlias = Annotated[
     str,
     typer.Option("--reason", parser=_reason, metavar="TEXT", help="Why, in words; it is audited."),
 ]
+NOT_CHANGED: Final = "nothing was changed; add --yes to do it"
 PlayerArgument: TypeAlias = Annotated[UUID, typer.Argument(help="The player's id.")]
 
 
@@ -78,7 +79,7 @@ def confirm(plan: Sequence[str], *, yes: bool) -> None:
     for line in plan:
         say(line)
     if not yes:
-        raise CommandError(USAGE, "nothing was changed; add --yes to do it")
+        raise CommandError(USAGE, NOT_CHANGED)
 
 
 def worker_url(settings: Settings) -> str:

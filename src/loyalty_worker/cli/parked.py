@@ -9,7 +9,7 @@ import typer
 
 from loyalty_worker.application.release_parked import ReleaseParked
 from loyalty_worker.cli.exits import PROBLEM_FOUND
-from loyalty_worker.cli.options import JsonOption, YesOption, confirm, operator_url
+from loyalty_worker.cli.options import CasinoFilter, JsonOption, YesOption, confirm, operator_url
 from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
 from loyalty_worker.cli.posting import outcome_rows, posting, say_failure
 from loyalty_worker.database.operator import operator_reading
@@ -23,14 +23,13 @@ parked = typer.Typer(
 )
 
 _COLUMNS = list(Parked.__slots__)
-_CasinoFilter = Annotated[UUID | None, typer.Option("--casino", help="Only of this casino.")]
 
 
 @parked.command("list")
 def list_all(
     *,
     cause: Annotated[ParkedCause | None, typer.Option(help="Only for this cause.")] = None,
-    casino: _CasinoFilter = None,
+    casino: CasinoFilter = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,7 +51,7 @@ def list_all(
 @parked.command("release")
 def release(
     *,
-    casino: _CasinoFilter = None,
+    casino: CasinoFilter = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from loyalty_worker.cli.exits import REFUSED, USAGE, CommandError
+from loyalty_worker.cli.checks import group_of
+from loyalty_worker.cli.exits import REFUSED, CommandError
 from loyalty_worker.cli.options import (
     ActorOption,
     JsonOption,
@@ -48,9 +49,7 @@ def resume(
     """End a topic's halt; the worker goes on within seconds."""
     settings = load_settings()
     url = operator_url(settings)
-    groups = settings.consumer_groups
-    if topic not in groups:
-        raise CommandError(USAGE, f"{topic} is no topic that is consumed: {', '.join(groups)}")
+    group_of(settings, topic)
     halts = asyncio.run(_halts(url, topic))
     lost = asyncio.run(_lost(settings, url, topic)) if accept_loss else []
     plan = [
