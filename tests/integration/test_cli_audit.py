@@ -100,6 +100,7 @@ async def test_exactly_what_was_taken_from_the_database_is_named(house: House) -
     orphans = [promotion(factory.rng, factory.event()) for _ in range(2)]
     async with house.working():
         await house.publish(house.promotions, awards[0], *orphans)  # before their slips
+        await house.settle()
         await house.publish(house.slips, *slips, slips[0])
         await house.publish(house.slips, same_slip_other_event(slips[1], factory.rng), *ghosts)
         await house.publish(house.slips, other_facts, *(garbage for _ in range(2)))
