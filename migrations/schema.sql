@@ -2907,7 +2907,26 @@ DECLARE
     v_ids bigint[];
 BEGIN
     v_ids := ARRAY(
-        SELECT d.id FROM dead_letter AS d WHERE d.copied_at IS NULL ORDER BY d.id LIMIT p_limit
+        WITH RECURSIVE due AS (
+            -- topic after topic, one index probe each
+            (
+                SELECT d.topic FROM dead_letter AS d
+                WHERE d.copied_at IS NULL ORDER BY d.topic LIMIT 1
+            )
+            UNION ALL
+            SELECT (
+                SELECT d.topic FROM dead_letter AS d
+                WHERE d.copied_at IS NULL AND d.topic > w.topic ORDER BY d.topic LIMIT 1
+            )
+            FROM due AS w
+            WHERE w.topic IS NOT NULL
+        )
+        SELECT r.id
+        FROM due AS w
+        CROSS JOIN LATERAL (
+            SELECT d.id FROM dead_letter AS d
+            WHERE d.copied_at IS NULL AND d.topic = w.topic ORDER BY d.id LIMIT p_limit
+        ) AS r
     );
     PERFORM FROM dead_letter AS d
     WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL
@@ -5565,10 +5584,10 @@ CREATE UNIQUE INDEX consumer_progress_current ON public.consumer_progress USING 
 
 
 --
--- Name: dead_letter_copy_due; Type: INDEX; Schema: public; Owner: -
+-- Name: dead_letter_copy_due_of_topic; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX dead_letter_copy_due ON public.dead_letter USING btree (id) WHERE (copied_at IS NULL);
+CREATE INDEX dead_letter_copy_due_of_topic ON public.dead_letter USING btree (topic, id) WHERE (copied_at IS NULL);
 
 
 --

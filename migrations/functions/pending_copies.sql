@@ -1,5 +1,6 @@
--- The oldest letters whose copy is due, by id. Notes that they were read: mark_copied passes over
--- a letter that changes after this.
+-- The oldest letters whose copy is due, so many of each topic, by id: a topic whose copies cannot
+-- leave holds up no other. Notes that they were read: mark_copied passes over a letter that changes
+-- after this.
 CREATE OR REPLACE FUNCTION pending_copies(p_limit integer)
 RETURNS TABLE (
     id bigint,
@@ -25,7 +26,26 @@ DECLARE
     v_ids bigint[];
 BEGIN
     v_ids := ARRAY(
-        SELECT d.id FROM dead_letter AS d WHERE d.copied_at IS NULL ORDER BY d.id LIMIT p_limit
+        WITH RECURSIVE due AS (
+            -- topic after topic, one index probe each
+            (
+                SELECT d.topic FROM dead_letter AS d
+                WHERE d.copied_at IS NULL ORDER BY d.topic LIMIT 1
+            )
+            UNION ALL
+            SELECT (
+                SELECT d.topic FROM dead_letter AS d
+                WHERE d.copied_at IS NULL AND d.topic > w.topic ORDER BY d.topic LIMIT 1
+            )
+            FROM due AS w
+            WHERE w.topic IS NOT NULL
+        )
+        SELECT r.id
+        FROM due AS w
+        CROSS JOIN LATERAL (
+            SELECT d.id FROM dead_letter AS d
+            WHERE d.copied_at IS NULL AND d.topic = w.topic ORDER BY d.id LIMIT p_limit
+        ) AS r
     );
     PERFORM FROM dead_letter AS d
     WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL

@@ -47,6 +47,14 @@ async def test_a_new_letter_is_due_with_all_that_its_copy_says(worker: Connectio
     }
 
 
+async def test_many_copies_of_one_topic_hold_up_none_of_another(worker: Connection) -> None:
+    first = await file_letters(worker, 1, 2, 3)
+    other = await file_letters(worker, 1, 2, topic="a topic before")
+    behind = await file_letters(worker, 1, topic=f"{TOPIC} behind")
+    pending = [row["id"] for row in await worker.fetch(_PENDING, 2)]
+    assert pending == sorted([*first[:2], *other, *behind])
+
+
 async def test_the_oldest_come_first_and_what_is_marked_comes_no_more(worker: Connection) -> None:
     letters = await file_letters(worker, 5, 6, 7, 8)
 
