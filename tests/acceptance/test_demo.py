@@ -26,8 +26,12 @@ from loyalty_worker.embedded.logs import EmbeddedServerError
 
 COMMAND = [sys.executable, "-m", "loyalty_worker", "demo", "--slips", "600", "--plain"]
 EQUATION = re.compile(
-    r"✓ published ([\d,]+) = accrued ([\d,]+) \+ duplicate ([\d,]+)"
-    r" \+ skipped ([\d,]+) \+ dead-lettered ([\d,]+)"
+    r"✓ ([a-z-]+): published ([\d,]+) = accrued ([\d,]+) \+ duplicate ([\d,]+)"
+    r" \+ skipped ([\d,]+) \+ parked ([\d,]+) \+ dead-lettered ([\d,]+)"
+)
+WAITED = re.compile(
+    r"✓ promotion: came before their slip was posted and waited ([\d,]+) = accrued ([\d,]+) .*"
+    r"; still waiting 0"
 )
 
 
@@ -103,11 +107,18 @@ def test_a_demonstration_ends_by_itself_with_a_reckoning_that_holds_and_leaves_n
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
-    found = EQUATION.search(run.stdout)
-    assert found is not None, run.stdout
-    published, *outcomes = (int(number.replace(",", "")) for number in found.groups())
-    assert published == sum(outcomes) > 600
-    assert min(outcomes) > 0
+    counts = {
+        topic: [int(number.replace(",", "")) for number in numbers]
+        for topic, *numbers in EQUATION.findall(run.stdout)
+    }
+    for published, *outcomes in counts.values():
+        assert published == sum(outcomes)
+    published, accrued, duplicate, skipped, parked, dead_lettered = counts["rating-slip-closed"]
+    assert published > 600
+    assert min(accrued, duplicate, skipped, dead_lettered) > 0 == parked
+    waited = WAITED.search(run.stdout)
+    assert waited is not None, run.stdout
+    assert 0 < int(waited[2]) <= int(waited[1]) == counts["promotion"][4]
     assert "was killed by SIGKILL" in run.stdout
     assert "✓ drift 0\n" in run.stdout
     assert "✓ drift check published by the worker: clean" in run.stdout

@@ -10,11 +10,16 @@ from typer.testing import CliRunner
 
 from loyalty_worker.cli.main import app
 from loyalty_worker.demo import run
-from loyalty_worker.demo.books import News
+from loyalty_worker.demo.books import EveningProgress, Progress
+from loyalty_worker.demo.document import as_document
+from loyalty_worker.demo.news import News
 from loyalty_worker.demo.report import print_report
 from loyalty_worker.demo.statement import Statement
+from loyalty_worker.demo.topic_reckoning import TopicEvidence
 from loyalty_worker.demo.view import Moment, live_view, plain_view
 from loyalty_worker.demo.worker import WorkerState
+from loyalty_worker.domain.arithmetic import Arithmetic
+from loyalty_worker.domain.outcomes import Outcome
 from reckonings import ENDLESS, ROUNDED, WHOLE, evidence, report
 
 SPOILT = replace(evidence(), drift=2)
@@ -24,7 +29,17 @@ NEWS = [
         casino="Harbour House",
         game="craps",
         table_id=UUID("1be1cafe-0000-4000-8000-000000000000"),
+        campaign_id=None,
         points=1955,
+        reason=None,
+    ),
+    News(
+        at=datetime(2026, 3, 14, 22, 30, tzinfo=UTC),
+        casino="Lotus Palace",
+        game="craps",
+        table_id=UUID("1be1cafe-0000-4000-8000-000000000000"),
+        campaign_id="late-night",
+        points=50,
         reason=None,
     ),
     News(
@@ -32,14 +47,33 @@ NEWS = [
         casino=None,
         game=None,
         table_id=None,
+        campaign_id=None,
         points=None,
         reason="EVENT_ID_MISSING",
     ),
 ]
 
+AWARDS = Progress(
+    published=5,
+    processed=4,
+    outcomes={Outcome.ACCRUED: 1, Outcome.PARKED: 2, Outcome.DEAD_LETTERED: 1},
+    released={Outcome.ACCRUED: 1},
+    waiting=1,
+    letters={"EVENT_UNDECODABLE": 1},
+    entries=2,
+    points=313,
+)
+PROMOTION = replace(
+    ROUNDED,
+    entry_no=4,
+    points=50,
+    campaign_id="late-night",
+    arithmetic=Arithmetic("bonus 50", holds=True),
+)
+
 
 def moment(seconds: float = 3.0, worker: WorkerState = WorkerState.JOINING) -> Moment:
-    return Moment(seconds, 12, evidence().progress, worker, NEWS)
+    return Moment(seconds, 15, EveningProgress(evidence().progress, AWARDS), worker, NEWS)
 
 
 def test_the_entry_that_was_rounded_and_can_be_written_in_full_is_spelled_out() -> None:
@@ -60,7 +94,10 @@ def test_the_report_marks_each_line_and_ends_with_the_verdict() -> None:
     output = io.StringIO()
     print_report(Console(file=output, width=120, markup=False), report(evidence()))
     lines = output.getvalue().splitlines()
-    assert "  ✓ published 7 = accrued 3 + duplicate 1 + skipped 1 + dead-lettered 2" in lines
+    assert (
+        "  ✓ rating-slip-closed: published 7"
+        " = accrued 3 + duplicate 1 + skipped 1 + parked 0 + dead-lettered 2"
+    ) in lines
     assert "  ✓ drift 0" in lines
     assert "  ✓ entry 2: bet 50 = theo 26.25; × 10 = 262.5 → 263 points" in output.getvalue()
     assert "✗" not in output.getvalue()
@@ -86,12 +123,37 @@ def test_a_reckoning_that_does_not_hold_is_exit_status_3_and_names_the_line(
         assert result.stdout.splitlines()[-1] == "The reckoning does NOT hold: drift 2"
 
 
+def test_the_document_has_each_topic_and_the_points_and_dead_letters_of_both() -> None:
+    of = replace(evidence(), promotions=TopicEvidence(progress=AWARDS))
+    document = json.loads(json.dumps(as_document(report(of))))
+    assert document["published"] == 12
+    assert document["topics"]["rating-slip-closed"]["points"] == 2367
+    assert document["topics"]["promotion"] == {
+        "published": 5,
+        "outcomes": {"accrued": 1, "parked": 2, "dead_lettered": 1},
+        "released": {"accrued": 1},
+        "waiting": 1,
+        "points": 313,
+    }
+    assert document["points"] == 2680
+    assert document["dead_letters_by_reason"] == {
+        "EVENT_UNDECODABLE": 2,
+        "LOYALTY_FACTS_CONFLICT": 1,
+    }
+
+
 def test_a_ledger_without_entries_and_a_silent_worker_are_reported_too() -> None:
     output = io.StringIO()
     empty = replace(report(SPOILT), statement=None, metrics="")
     print_report(Console(file=output, width=120, markup=False), empty)
     assert "nothing: it did not answer" in output.getvalue()
     assert "Statement" not in output.getvalue()
+
+
+def test_a_record_of_either_topic_that_is_not_processed_yet_is_a_lag_of_the_evening() -> None:
+    slips = evidence().progress
+    assert EveningProgress(slips, AWARDS).lag == 1
+    assert EveningProgress(replace(slips, processed=5), AWARDS).lag == 3
 
 
 def test_the_live_picture_shows_every_figure_and_what_has_just_happened() -> None:
@@ -101,21 +163,45 @@ def test_the_live_picture_shows_every_figure_and_what_has_just_happened() -> Non
         show(moment())
     picture = output.getvalue()
     for shown in (
-        *("7 of 12", "2,367", "joining the group", "EVENT_UNDECODABLE", "LOYALTY_FACTS_CONFLICT"),
+        *(
+            "12 of 15",
+            "11 of 15",
+            "2,367",
+            "313",
+            "joining the group",
+            "EVENT_UNDECODABLE",
+            "LOYALTY_FACTS_CONFLICT",
+        ),
         *("Harbour House", "craps, table 1be1 ", "+1,955 points"),
+        *("Lotus Palace", "campaign late-night", "+50 points"),
         *("unknown casino", "EVENT_ID_MISSING"),
     ):
         assert shown in picture
 
 
-def test_plain_lines_come_once_a_second_whatever_happens_between() -> None:
+def test_plain_lines_come_every_two_seconds_and_account_for_each_topic() -> None:
     output = io.StringIO()
     with plain_view(Console(file=output, width=250)) as show:
-        for seconds in (0.0, 0.5, 0.9, 1.0, 1.9):
+        for seconds in (0.0, 0.5, 1.9, 2.0, 3.9):
             show(moment(seconds, WorkerState.READY))
-    first, second = output.getvalue().splitlines()
-    assert first == (
-        "  0.0 s  published 7  processed 7  accrued 3  duplicate 1  skipped 1  dead-lettered 2"
-        "  points 2,367  lag 0  worker ready"
+    slips, awards, *later = output.getvalue().splitlines()
+    assert slips == (
+        "  0.0 s  slips: published 7"
+        " = accrued 3 + duplicate 1 + skipped 1 + parked 0 + dead-lettered 2 + lag 0"
+        "; worker ready, 2,680 points"
     )
-    assert second.startswith("  1.0 s")
+    assert awards == (
+        "        awards: published 5"
+        " = accrued 1 + duplicate 0 + skipped 0 + parked 2 + dead-lettered 1 + lag 1"
+        "; still parked 1"
+    )
+    assert [line[:7] for line in later] == ["  2.0 s", "       "]
+
+
+def test_a_statement_names_the_game_of_a_base_entry_and_the_campaign_of_a_promotion() -> None:
+    output = io.StringIO()
+    of = replace(report(evidence()), statement=Statement("X", [PROMOTION, ROUNDED]))
+    print_report(Console(file=output, width=120, markup=False), of)
+    rows = [line.split() for line in output.getvalue().splitlines() if "2026-03-14" in line]
+    assert [row[3:-2] for row in rows] == [["campaign", "late-night"], ["blackjack"]]
+    assert "✓ entry 2: bet 50 =" in output.getvalue()

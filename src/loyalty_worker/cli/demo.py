@@ -39,7 +39,8 @@ def demo(
         raise CommandError(USAGE, f"--worker-log: {worker_log.parent} is no directory; make it")
     try:
         # slow to import, others need none of it, and it may not be installed
-        from loyalty_worker.demo.report import as_document, print_report  # noqa: PLC0415 - as said
+        from loyalty_worker.demo.document import as_document  # noqa: PLC0415 - as said
+        from loyalty_worker.demo.report import print_report  # noqa: PLC0415 - as said
         from loyalty_worker.demo.run import Program, run_demo  # noqa: PLC0415 - as said
     except ModuleNotFoundError as error:
         if error.name not in _MISSING:

@@ -1,60 +1,33 @@
-"""What broker and database say of an evening, read as an auditor would: from outside the worker."""
+"""How far an evening is, topic by topic."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
-import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-
-from loyalty_worker.database.connection import connection
-from loyalty_worker.demo.stage import PARTITIONS, TOPIC, Stage
-from loyalty_worker.demo.statement import Statement, read_statement
-from loyalty_worker.demo.tally import Account
 from loyalty_worker.domain.outcomes import Outcome
 
-GROUP: Final = "loyalty-accrual"
-OUTCOMES: Final = (Outcome.ACCRUED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.DEAD_LETTERED)
+WORDS: Final = {outcome: outcome.value.replace("_", "-") for outcome in Outcome}
 
-_PROGRESS: Final = (
-    "SELECT coalesce(sum(next_offset - first_offset), 0)::bigint AS processed,"
-    " coalesce(sum(accrued), 0)::bigint AS accrued,"
-    " coalesce(sum(duplicate), 0)::bigint AS duplicate,"
-    " coalesce(sum(skipped), 0)::bigint AS skipped,"
-    " coalesce(sum(dead_lettered), 0)::bigint AS dead_lettered"
-    " FROM consumer_progress WHERE consumer_group = $1 AND topic = $2"
-)
-_LEDGER: Final = (
-    "SELECT count(*) AS entries, coalesce(sum(points_delta), 0)::bigint AS points"
-    " FROM loyalty_ledger"
-)
-_LETTERS: Final = "SELECT reason, count(*) AS letters FROM dead_letter GROUP BY reason"
-_BALANCES: Final = "SELECT casino_id, player_id, current_balance FROM player_loyalty"
-_NEWS: Final = (
-    "(SELECT l.created_at AS at, c.name AS casino, s.game_type AS game, s.table_id,"
-    " l.points_delta AS points, NULL AS reason"
-    " FROM loyalty_ledger AS l JOIN casino AS c ON c.id = l.casino_id"
-    " JOIN rating_slip AS s ON s.casino_id = l.casino_id AND s.id = l.rating_slip_id"
-    " ORDER BY l.created_at DESC LIMIT $1)"
-    " UNION ALL (SELECT occurred_at, c.name, NULL, NULL, NULL, reason"
-    " FROM dead_letter LEFT JOIN casino AS c ON c.id = casino_id"
-    " ORDER BY occurred_at DESC LIMIT $1)"
-    " ORDER BY at DESC LIMIT $1"
-)
+
+def as_sum(counts: Mapping[Outcome, int], outcomes: Iterable[Outcome] = Outcome) -> str:
+    """Spell out the counts of these outcomes as the terms of a sum."""
+    return " + ".join(f"{WORDS[outcome]} {counts.get(outcome, 0):,}" for outcome in outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the evening is: `published` by the broker's ends, the rest by the database."""
+    """How far one topic is: `published` by the broker's ends, the rest by the database.
+
+    `outcomes` is what became of its records first, `released` what those came to that were parked;
+    `waiting` are parked still. `entries` and `points` are the ledger's of its reason.
+    """
 
     published: int = 0
     processed: int = 0
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    released: Mapping[Outcome, int] = field(default_factory=dict)
+    waiting: int = 0
     letters: Mapping[str, int] = field(default_factory=dict)
     entries: int = 0
     points: int = 0
@@ -64,87 +37,46 @@ class Progress:
         """Records that are on the topic and not in the database yet."""
         return self.published - self.processed
 
+    def final(self, outcome: Outcome) -> int:
+        """Return how many records came to it in the end, at once or after they had waited."""
+        return self.outcomes.get(outcome, 0) + self.released.get(outcome, 0)
+
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """An entry, or the dead letter that has a `reason`; no player is named."""
+class EveningProgress:
+    """How far both topics are."""
 
-    at: datetime
-    casino: str | None
-    game: str | None
-    table_id: UUID | None
-    points: int | None
-    reason: str | None
+    slips: Progress
+    promotions: Progress
 
+    @property
+    def published(self) -> int:
+        """Records that are on either topic."""
+        return self.slips.published + self.promotions.published
 
-class Books:
-    """The open books; `reader` is the read-only login, which sees all casinos."""
+    @property
+    def processed(self) -> int:
+        """Records that the worker has passed on either topic."""
+        return self.slips.processed + self.promotions.processed
 
-    def __init__(
-        self, stage: Stage, reader: asyncpg.Connection, consumer: AIOKafkaConsumer
-    ) -> None:
-        self._stage = stage
-        self._reader = reader
-        self._consumer = consumer
-        self._partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+    @property
+    def lag(self) -> int:
+        """Records that are on either topic and not in the database yet."""
+        return self.slips.lag + self.promotions.lag
 
-    async def progress(self) -> Progress:
-        """Return how far the evening is, the database in one snapshot."""
-        # The broker last: what is processed was published before.
-        async with self._reader.transaction(isolation="repeatable_read", readonly=True):
-            (counts,) = await self._reader.fetch(_PROGRESS, GROUP, TOPIC)
-            (ledger,) = await self._reader.fetch(_LEDGER)
-            letters = await self._reader.fetch(_LETTERS)
-        return Progress(
-            published=sum((await self.ends()).values()),
-            processed=counts["processed"],
-            outcomes={outcome: counts[outcome.value] for outcome in OUTCOMES},
-            letters={row["reason"]: row["letters"] for row in letters},
-            entries=ledger["entries"],
-            points=ledger["points"],
+    @property
+    def points(self) -> int:
+        """Base points and promotion points together."""
+        return self.slips.points + self.promotions.points
+
+    @property
+    def entries(self) -> int:
+        """Entries for base points and for promotions together."""
+        return self.slips.entries + self.promotions.entries
+
+    @property
+    def letters(self) -> dict[str, int]:
+        """Dead letters of either topic by reason, in the order of the reasons."""
+        return dict(
+            sorted((Counter(self.slips.letters) + Counter(self.promotions.letters)).items())
         )
-
-    async def ends(self) -> dict[int, int]:
-        """Return the end offset of each partition."""
-        ends = await self._consumer.end_offsets(self._partitions)
-        return {at.partition: offset for at, offset in ends.items()}
-
-    async def committed(self) -> dict[int, int]:
-        """Return the offset of each partition that the group has committed, where there is one."""
-        client = AIOKafkaAdminClient(bootstrap_servers=self._stage.bootstrap_servers)
-        await client.start()
-        try:
-            offsets = await client.list_consumer_group_offsets(GROUP)
-        finally:
-            await client.close()
-        return {at.partition: found.offset for at, found in offsets.items() if at.topic == TOPIC}
-
-    async def balances(self) -> Counter[Account]:
-        """Return each player's balance at each casino."""
-        rows = await self._reader.fetch(_BALANCES)
-        return Counter(
-            {(row["casino_id"], row["player_id"]): row["current_balance"] for row in rows}
-        )
-
-    async def drift(self) -> int:
-        """Return how many disagreements the drift check finds, over all casinos."""
-        return len(await self._reader.fetch("SELECT kind FROM check_loyalty_balance_drift()"))
-
-    async def news(self, limit: int) -> Sequence[News]:
-        """Return the newest entries and dead letters, newest first."""
-        return [News(**dict(row)) for row in await self._reader.fetch(_NEWS, limit)]
-
-    async def statement(self, limit: int) -> Statement | None:
-        """Return a statement of some player, of at most `limit` entries."""
-        return await read_statement(self._reader, limit)
-
-
-@asynccontextmanager
-async def open_books(stage: Stage) -> AsyncIterator[Books]:
-    """Open the books; raises `DatabaseUnavailable`, or the broker's `KafkaError`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.bootstrap_servers, group_id=None)
-    async with (
-        connection(stage.database.readonly, application_name="loyalty-demo") as reader,
-        consumer,
-    ):
-        yield Books(stage, reader, consumer)

@@ -1,4 +1,4 @@
-"""The evening itself: slips are published, the worker is killed in the middle and comes back."""
+"""The evening itself: its messages are published, the worker is killed and comes back."""
 
 import asyncio
 import time
@@ -6,17 +6,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, TypeAlias
 
-from loyalty_worker.demo.books import Books, Progress
-from loyalty_worker.demo.messages import Message, Topic
+from loyalty_worker.demo.audit import Books
+from loyalty_worker.demo.books import EveningProgress, Progress
+from loyalty_worker.demo.messages import Message
 from loyalty_worker.demo.publisher import publish
-from loyalty_worker.demo.stage import TOPIC
+from loyalty_worker.demo.stage import TOPICS
 from loyalty_worker.demo.tally import Tally
 from loyalty_worker.demo.view import NEWS_LINES, Moment, Show
 from loyalty_worker.demo.worker import SESSION_SECONDS, DemoWorker, WorkerState
 
 _RATE: Final = 240.0
 _LONGEST_SECONDS: Final = 18.0
-_KILLED_AT: Final = 0.4
+# Early enough: the dead worker's lease on the sweeping, 15 s, then ends with the evening.
+_KILLED_AT: Final = 0.3
 _LOOK_SECONDS: Final = 0.25
 # Beyond it something is wrong, and the reckoning will say what is missing.
 _PATIENCE_SECONDS: Final = 20.0
@@ -25,12 +27,12 @@ Announce: TypeAlias = Callable[[str], None]
 
 
 class Performance:
-    """One evening; `tally` counts what the broker has confirmed."""
+    """One evening; `tallies` count what the broker has confirmed, by topic."""
 
     def __init__(
         self, books: Books, worker: DemoWorker, messages: Sequence[Message], announce: Announce
     ) -> None:
-        self.tally = Tally()
+        self.tallies = {topic: Tally() for topic in TOPICS}
         self._books = books
         self._messages = messages
         self._kill = _Kill(worker, round(_KILLED_AT * len(messages)), announce)
@@ -38,7 +40,7 @@ class Performance:
     async def play(
         self, bootstrap_servers: str, view: Callable[[], AbstractContextManager[Show]]
     ) -> None:
-        """Play the evening, showing it; return once all is processed or nothing moves any more.
+        """Play the evening, showing it; return once all is settled or nothing moves any more.
 
         Raises what publishing raises, and `EmbeddedServerError` when the worker ends by itself.
         """
@@ -53,14 +55,14 @@ class Performance:
     async def _publish(self, bootstrap_servers: str) -> None:
         options = {"bootstrap_servers": [bootstrap_servers]}
         rate = max(_RATE, len(self._messages) / _LONGEST_SECONDS)
-        topics = {Topic.RATING_SLIP_CLOSED: TOPIC}
-        await publish(
-            options, topics, self._messages, rate, lambda message: self.tally.add(message.expected)
-        )
+        await publish(options, TOPICS, self._messages, rate, self._count)
+
+    def _count(self, message: Message) -> None:
+        self.tallies[message.topic].add(message.expected)
 
     async def _watch(self, show: Show, publishing: "asyncio.Task[None]") -> None:
         started = changed = time.monotonic()
-        before = Progress()
+        before = EveningProgress(Progress(), Progress())
         while True:
             complete = publishing.done()
             progress = await self._books.progress()
@@ -68,7 +70,8 @@ class Performance:
             state = await self._kill.follow(progress)
             now = time.monotonic()
             show(Moment(now - started, len(self._messages), progress, state, news))
-            if complete and progress.lag == 0 and self._kill.survived:
+            settled = progress.lag == 0 and progress.promotions.waiting == 0
+            if complete and settled and self._kill.survived:
                 return
             if complete and publishing.exception() is not None:
                 return
@@ -91,7 +94,7 @@ class _Kill:
         self._back = False
         self._waited = 0
 
-    async def follow(self, progress: Progress) -> WorkerState:
+    async def follow(self, progress: EveningProgress) -> WorkerState:
         """Take the next step of the story, if it is time; return how the worker is."""
         if self._killed is None:
             if progress.processed < self._after:
@@ -113,7 +116,7 @@ class _Kill:
             self._announce(f"{seconds:.1f} s after the kill the worker has caught up")
         return state
 
-    def _strike(self, progress: Progress) -> None:
+    def _strike(self, progress: EveningProgress) -> None:
         killed = self._worker.pid
         self._worker.kill()
         self._worker.start()

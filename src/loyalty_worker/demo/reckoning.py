@@ -2,25 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
-from loyalty_worker.demo.books import OUTCOMES, Progress
+from loyalty_worker.demo.books import EveningProgress, Progress
 from loyalty_worker.demo.drift_check import CheckedBalances
+from loyalty_worker.demo.stage import PROMOTIONS, TOPIC
 from loyalty_worker.demo.tally import Account, Tally
+from loyalty_worker.demo.topic_reckoning import Check, TopicEvidence, records, waited
 from loyalty_worker.domain.outcomes import Outcome
-
-WORDS: Final = {outcome: outcome.value.replace("_", "-") for outcome in OUTCOMES}
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is compared.
 
-    `tally` is what the generator expects, by exact arithmetic in Python; `ends` and `committed`
-    are the broker's, by partition; the rest is the database's, but for `exit_status`, the
-    worker's after SIGTERM. `checked` is what the worker published of a drift check that was asked
-    for, None where nothing came.
+    The first four are the slips' as in `TopicEvidence`, `promotions` has the awards'. `balances`
+    and `drift` are the database's; `checked` is what the worker published of a drift check that
+    was asked for, None where nothing came; `exit_status` is the worker's after SIGTERM.
     """
 
     tally: Tally
@@ -31,92 +29,67 @@ class Evidence:
     drift: int
     checked: CheckedBalances | None
     exit_status: int
+    promotions: TopicEvidence = field(default_factory=TopicEvidence)
 
+    @property
+    def slips(self) -> TopicEvidence:
+        """What is compared of the slips."""
+        return TopicEvidence(self.tally, self.ends, self.committed, self.progress)
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the reckoning."""
-
-    text: str
-    holds: bool
+    @property
+    def evening(self) -> EveningProgress:
+        """How far both topics are."""
+        return EveningProgress(self.progress, self.promotions.progress)
 
 
 def reckon(evidence: Evidence) -> list[Check]:
     """Return every line of the reckoning, whether it holds or not."""
-    return [*_records(evidence), *_points(evidence), *_worker(evidence)]
-
-
-def _records(evidence: Evidence) -> Iterator[Check]:
-    tally, progress = evidence.tally, evidence.progress
-    published = sum(evidence.ends.values())
-    counts = {outcome: progress.outcomes[outcome] for outcome in OUTCOMES}
-    parts = " + ".join(f"{WORDS[outcome]} {count:,}" for outcome, count in counts.items())
-    yield Check(f"published {published:,} = {parts}", published == sum(counts.values()))
-    yield Check(
-        f"published by the broker's end offsets {published:,}"
-        f" = confirmed to the publisher {tally.published:,}",
-        published == tally.published,
-    )
-    yield Check(
-        f"processed by the worker's position {progress.processed:,} = published {published:,}",
-        progress.processed == published,
-    )
-    for outcome, count in counts.items():
-        expected = tally.outcomes[outcome]
-        yield Check(
-            f"{WORDS[outcome]} {count:,} = expected by the reference {expected:,}",
-            count == expected,
-        )
-    letters = sum(progress.letters.values())
-    dead = counts[Outcome.DEAD_LETTERED]
-    yield Check(
-        f"dead letters kept {letters:,} = dead-lettered {dead:,}, each reason as expected",
-        letters == dead and dict(progress.letters) == dict(tally.reasons),
-    )
+    return [
+        *records(TOPIC, evidence.slips),
+        *records(PROMOTIONS, evidence.promotions),
+        waited(PROMOTIONS, evidence.promotions.progress),
+        *_points(evidence),
+        *_balances(evidence),
+        Check(
+            f"the worker's exit status after SIGTERM {evidence.exit_status}",
+            evidence.exit_status == 0,
+        ),
+    ]
 
 
 def _points(evidence: Evidence) -> Iterator[Check]:
-    tally, progress = evidence.tally, evidence.progress
-    accrued = progress.outcomes[Outcome.ACCRUED]
+    for name, of in (("base", evidence.slips), ("promotion", evidence.promotions)):
+        entries, accrued = of.progress.entries, of.progress.final(Outcome.ACCRUED)
+        yield Check(
+            f"{name} entries in the ledger {entries:,} = accrued {accrued:,}; their points"
+            f" {of.progress.points:,} = expected by the reference {of.tally.points:,}",
+            entries == accrued and of.progress.points == of.tally.points,
+        )
+    points, balances = evidence.evening.points, evidence.balances.total()
     yield Check(
-        f"ledger entries {progress.entries:,} = accrued {accrued:,}", progress.entries == accrued
+        f"base and promotion points {points:,} = sum of the balances {balances:,}",
+        points == balances,
     )
-    balances = sum(evidence.balances.values())
-    yield Check(
-        f"points minted {progress.points:,} = sum of the balances {balances:,}"
-        f" = expected by the reference {tally.points:,}",
-        progress.points == balances == tally.points,
-    )
-    same = sum(evidence.balances[account] == points for account, points in tally.balances.items())
+
+
+def _balances(evidence: Evidence) -> Iterator[Check]:
+    # update() keeps the players whose slips gave no point, "+" drops them.
+    expected = Counter(evidence.tally.balances)
+    expected.update(evidence.promotions.tally.balances)
+    same = sum(evidence.balances[account] == points for account, points in expected.items())
     yield Check(
         f"balances as expected {same:,} = players in the ledger {len(evidence.balances):,}",
-        dict(evidence.balances) == dict(tally.balances),
+        dict(evidence.balances) == dict(expected),
     )
     yield Check(f"drift {evidence.drift}", evidence.drift == 0)
-    yield _published_check(evidence)
-
-
-def _published_check(evidence: Evidence) -> Check:
-    checked, progress = evidence.checked, evidence.progress
+    checked = evidence.checked
     if checked is None:
-        return Check("a drift check was asked for, and nothing was published", holds=False)
-    return Check(
+        yield Check("a drift check was asked for, and nothing was published", holds=False)
+        return
+    yield Check(
         f"drift check published by the worker: {checked.verdict},"
         f" {checked.entries_checked:,} entries of {checked.players_checked:,} players",
         checked.verdict == "clean"
-        and checked.entries_checked == progress.entries
+        and checked.entries_checked == evidence.evening.entries
         and checked.players_checked == len(evidence.balances),
-    )
-
-
-def _worker(evidence: Evidence) -> Iterator[Check]:
-    committed, ends = Counter(evidence.committed), Counter(evidence.ends)
-    yield Check(
-        f"committed offsets {committed.total():,} = end offsets {ends.total():,},"
-        " in each partition",
-        committed == ends,
-    )
-    yield Check(
-        f"the worker's exit status after SIGTERM {evidence.exit_status}",
-        evidence.exit_status == 0,
     )

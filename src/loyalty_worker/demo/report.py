@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loyalty_worker.demo.reckoning import Check, Evidence, reckon
+from loyalty_worker.demo.reckoning import Evidence, reckon
 from loyalty_worker.demo.statement import Line, Statement
+from loyalty_worker.demo.topic_reckoning import Check
 
 _EVENTS: Final = "loyalty_events_total"
 _TOLD: Final = (
@@ -73,7 +74,7 @@ def print_report(console: Console, report: Report) -> None:
     for check in report.checks:
         console.print(_marked(check))
     console.print(_heading("Dead letters by reason"))
-    for reason, count in sorted(report.evidence.progress.letters.items()):
+    for reason, count in report.evidence.evening.letters.items():
         console.print(f"  {count:>5}  {reason}")
     if report.statement is not None and report.arithmetic is not None:
         title = f"Statement of one player at {report.statement.casino}, newest entry first"
@@ -87,23 +88,6 @@ def print_report(console: Console, report: Report) -> None:
         console.print(f"  {sample}")
     console.print()
     console.print(Text(report.verdict, "bold red" if report.failed else "bold green"))
-
-
-def as_document(report: Report) -> dict[str, Any]:
-    """Return the report as one JSON document's contents."""
-    progress = report.evidence.progress
-    return {
-        "holds": not report.failed,
-        "checks": [{"text": check.text, "holds": check.holds} for check in report.checks],
-        "published": progress.published,
-        "outcomes": {outcome.value: count for outcome, count in progress.outcomes.items()},
-        "dead_letters_by_reason": dict(sorted(progress.letters.items())),
-        "points": progress.points,
-        "drift": report.evidence.drift,
-        "arithmetic": None if report.arithmetic is None else report.arithmetic.text,
-        "metrics_url": report.metrics_url,
-        "metrics": told_samples(report.metrics),
-    }
 
 
 def told_samples(metrics: str) -> list[str]:
@@ -138,7 +122,7 @@ def _heading(text: str) -> Text:
 
 def _table(lines: Sequence[Line]) -> Table:
     table = Table(box=None, padding=(0, 0, 0, 2), header_style="bold")
-    for column in ("entry", "slip closed at", "game"):
+    for column in ("entry", "at", "for"):
         table.add_column(column)
     for column in ("points", "balance after"):
         table.add_column(column, justify="right")
@@ -146,7 +130,7 @@ def _table(lines: Sequence[Line]) -> Table:
         table.add_row(
             str(line.entry_no),
             f"{line.closed_at:%Y-%m-%d %H:%M:%S}",
-            line.game,
+            line.game if line.campaign_id is None else f"campaign {line.campaign_id}",
             f"+{line.points:,}",
             f"{line.balance_after:,}",
         )

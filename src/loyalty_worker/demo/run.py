@@ -1,7 +1,7 @@
 """A demonstration from the first part's start to what it has come to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,22 +10,24 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from loyalty_worker.demo.books import Books, open_books
+from loyalty_worker.demo.audit import Books, open_books
 from loyalty_worker.demo.drift_check import CheckedBalances, ask_for_drift_check
 from loyalty_worker.demo.evening import EveningPlan, evening
-from loyalty_worker.demo.messages import Message
+from loyalty_worker.demo.messages import Message, Topic
 from loyalty_worker.demo.performance import Performance
 from loyalty_worker.demo.reckoning import Evidence
 from loyalty_worker.demo.report import Report
 from loyalty_worker.demo.scene import open_casinos
 from loyalty_worker.demo.stage import Stage, raised_stage
 from loyalty_worker.demo.tally import Tally
+from loyalty_worker.demo.topic_reckoning import TopicEvidence
 from loyalty_worker.demo.view import live_view, plain_view
 from loyalty_worker.demo.worker import DemoWorker
 
 _CASINOS: Final = 3
 _DUPLICATES: Final = 0.05
 _BROKEN: Final = 0.02
+_PROMOTIONS: Final = 0.15
 _STATEMENT_LINES: Final = 5
 
 
@@ -42,7 +44,13 @@ class Program:
         """Return yesterday's evening, in the order of publishing."""
         day = (datetime.now(UTC) - timedelta(days=1)).date()
         plan = EveningPlan(
-            _CASINOS, self.slips, self.seed, day, duplicates=_DUPLICATES, broken=_BROKEN
+            _CASINOS,
+            self.slips,
+            self.seed,
+            day,
+            duplicates=_DUPLICATES,
+            broken=_BROKEN,
+            promotions=_PROMOTIONS,
         )
         return list(evening(plan))
 
@@ -65,7 +73,12 @@ async def _perform(console: Console, program: Program, stage: Stage, worker: Dem
     await worker.until_ready()
     console.print(f"- worker {worker.pid} is ready: {worker.url}/metrics, log in {worker.log}")
     messages = program.messages()
-    console.print(f"\nThe doors open: {len(messages):,} messages will come.")
+    awards = [message.expected for message in messages if message.topic is Topic.PROMOTION]
+    console.print(
+        f"\nThe doors open: {len(messages):,} messages will come, {len(awards):,} of them about"
+        f" campaigns' awards; {sum(award.early for award in awards):,} awards come before their"
+        " slip."
+    )
     live = console.is_terminal and not console.is_dumb_terminal and not program.plain
     view = live_view if live else plain_view
     async with open_books(stage) as books:
@@ -76,19 +89,27 @@ async def _perform(console: Console, program: Program, stage: Stage, worker: Dem
         checked = await ask_for_drift_check(stage.bootstrap_servers)
         metrics = await worker.metrics()
         exit_status = await asyncio.to_thread(worker.stop)
-        evidence = await _gather(books, performance.tally, checked, exit_status)
+        evidence = await _gather(books, performance.tallies, checked, exit_status)
         statement = await books.statement(_STATEMENT_LINES)
     return Report(evidence, statement, f"{worker.url}/metrics", metrics)
 
 
 async def _gather(
-    books: Books, tally: Tally, checked: CheckedBalances | None, exit_status: int
+    books: Books, tallies: Mapping[Topic, Tally], checked: CheckedBalances | None, exit_status: int
 ) -> Evidence:
+    slips, promotions = Topic.RATING_SLIP_CLOSED, Topic.PROMOTION
+    progress = await books.progress()
     return Evidence(
-        tally=tally,
-        ends=await books.ends(),
-        committed=await books.committed(),
-        progress=await books.progress(),
+        tally=tallies[slips],
+        ends=await books.ends(slips),
+        committed=await books.committed(slips),
+        progress=progress.slips,
+        promotions=TopicEvidence(
+            tallies[promotions],
+            await books.ends(promotions),
+            await books.committed(promotions),
+            progress.promotions,
+        ),
         balances=await books.balances(),
         drift=await books.drift(),
         checked=checked,

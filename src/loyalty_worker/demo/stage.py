@@ -9,6 +9,7 @@ from typing import Final
 
 from loyalty_worker.database.migrate import migrate_up
 from loyalty_worker.database.operator import add_casino, operator_transaction
+from loyalty_worker.demo.messages import Topic
 from loyalty_worker.demo.scene import Casino
 from loyalty_worker.embedded.kafka import EmbeddedKafka
 from loyalty_worker.embedded.logins import (
@@ -23,6 +24,7 @@ from loyalty_worker.publishing.topics import TopicSpec, create_topics
 
 TOPIC: Final = "rating-slip-closed"
 PROMOTIONS: Final = "promotion"
+TOPICS: Final = {Topic.RATING_SLIP_CLOSED: TOPIC, Topic.PROMOTION: PROMOTIONS}
 DRIFT_REQUESTS: Final = "drift-check-requested"
 DRIFT_ALERTS: Final = "loyalty-drift-alerts"
 PARTITIONS: Final = 4
@@ -34,7 +36,7 @@ _ACTOR: Final = "loyalty demo"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Running parts: a broker with the topic, a database with casinos, a directory for files."""
+    """Running parts: a broker with the topics, a database with casinos, a directory for files."""
 
     directory: Path
     bootstrap_servers: str

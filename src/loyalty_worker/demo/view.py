@@ -13,15 +13,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loyalty_worker.demo.books import OUTCOMES, News, Progress
-from loyalty_worker.demo.reckoning import WORDS
+from loyalty_worker.demo.books import WORDS, EveningProgress, Progress, as_sum
+from loyalty_worker.demo.news import News
 from loyalty_worker.demo.worker import WorkerState
+from loyalty_worker.domain.outcomes import Outcome
 
-_PLAIN_SECONDS: Final = 1.0
+_PLAIN_SECONDS: Final = 2.0
 _BAR_WIDTH: Final = 40
 _WIDTH: Final = 100
 NEWS_LINES: Final = 5
-
 
 _STYLES: Final = {
     WorkerState.STARTING: "bold red",
@@ -36,7 +36,7 @@ class Moment:
 
     seconds: float
     total: int
-    progress: Progress
+    progress: EveningProgress
     worker: WorkerState
     news: Sequence[News]
 
@@ -53,28 +53,30 @@ def live_view(console: Console) -> Iterator[Show]:
 
 @contextmanager
 def plain_view(console: Console) -> Iterator[Show]:
-    """Give what prints a line a second."""
+    """Give what prints a line for each topic every two seconds."""
     due = 0.0
 
     def show(moment: Moment) -> None:
         nonlocal due
         if moment.seconds >= due:
             due = moment.seconds + _PLAIN_SECONDS
-            console.print(_line(moment))
+            for line in _lines(moment):
+                console.print(line)
 
     yield show
 
 
-def _line(moment: Moment) -> str:
-    progress = moment.progress
-    outcomes = "  ".join(
-        f"{WORDS[outcome]} {progress.outcomes.get(outcome, 0):,}" for outcome in OUTCOMES
+def _lines(moment: Moment) -> Iterator[str]:
+    progress, promotions = moment.progress, moment.progress.promotions
+    yield (
+        f"{moment.seconds:5.1f} s  slips: {_account(progress.slips)}"
+        f"; worker {moment.worker}, {progress.points:,} points"
     )
-    return (
-        f"{moment.seconds:5.1f} s  published {progress.published:,}"
-        f"  processed {progress.processed:,}  {outcomes}"
-        f"  points {progress.points:,}  lag {progress.lag:,}  worker {moment.worker}"
-    )
+    yield f"        awards: {_account(promotions)}; still parked {promotions.waiting:,}"
+
+
+def _account(progress: Progress) -> str:
+    return f"published {progress.published:,} = {as_sum(progress.outcomes)} + lag {progress.lag:,}"
 
 
 def _picture(moment: Moment) -> RenderableType:
@@ -99,23 +101,33 @@ def _bars(moment: Moment) -> Table:
 
 def _figures(moment: Moment) -> Table:
     progress = moment.progress
+    topics = (progress.slips, progress.promotions)
     outcomes = Table.grid(padding=(0, 2))
-    outcomes.add_column(min_width=13)
-    outcomes.add_column(justify="right", min_width=len(WorkerState.JOINING))
-    for outcome in OUTCOMES:
-        outcomes.add_row(WORDS[outcome], f"{progress.outcomes.get(outcome, 0):,}")
-    outcomes.add_row("points", f"{progress.points:,}", style="bold")
-    outcomes.add_row("lag", f"{progress.lag:,}", style="yellow" if progress.lag else "")
+    outcomes.add_column(min_width=14)
+    for _ in topics:
+        outcomes.add_column(justify="right", min_width=len(WorkerState.JOINING))
+    outcomes.add_row("", "slips", "awards", style="dim")
+    for outcome in Outcome:
+        outcomes.add_row(WORDS[outcome], *(f"{of.outcomes.get(outcome, 0):,}" for of in topics))
+    outcomes.add_row("lag", *(f"{of.lag:,}" for of in topics), style=_waits(progress.lag))
+    outcomes.add_row("= published", *(f"{of.published:,}" for of in topics))
+    waiting = progress.promotions.waiting
+    outcomes.add_row("still parked", "", f"{waiting:,}", style=_waits(waiting))
+    outcomes.add_row("points", *(f"{of.points:,}" for of in topics), style="bold")
     outcomes.add_row("worker", Text(moment.worker, style=_STYLES[moment.worker]))
     letters = Table.grid(padding=(0, 2))
     letters.add_column(min_width=26)
     letters.add_column(justify="right")
     letters.add_row(Text("dead letters by reason", style="dim"))
-    for reason, count in sorted(progress.letters.items()):
+    for reason, count in progress.letters.items():
         letters.add_row(reason, f"{count:,}")
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(outcomes, letters)
     return side_by_side
+
+
+def _waits(count: int) -> str:
+    return "yellow" if count else ""
 
 
 def _ticker(moment: Moment) -> Table:
@@ -131,5 +143,7 @@ def _cells(news: News) -> tuple[Text, Text, Text]:
     casino = Text(news.casino or "unknown casino")
     if news.reason is not None:
         return casino, Text("dead letter", style="red"), Text(news.reason, style="red")
-    table = Text(f"{news.game}, table {str(news.table_id)[:4]}")
-    return casino, table, Text(f"+{news.points:,} points", style="green")
+    given_for = f"{news.game}, table {str(news.table_id)[:4]}"
+    if news.campaign_id is not None:
+        given_for = f"campaign {news.campaign_id}"
+    return casino, Text(given_for), Text(f"+{news.points:,} points", style="green")

@@ -14,7 +14,7 @@ from typing import Final
 
 import aiohttp
 
-from loyalty_worker.demo.stage import TOPIC, Stage
+from loyalty_worker.demo.stage import PROMOTIONS, TOPIC, Stage
 from loyalty_worker.embedded.addresses import HOST, free_port
 from loyalty_worker.embedded.logs import EmbeddedServerError, log_tail
 from loyalty_worker.embedded.processes import end_process, start_process
@@ -144,6 +144,7 @@ def _environment(stage: Stage, url: str) -> dict[str, str]:
         "LOYALTY_KAFKA_SESSION_TIMEOUT_MS": str(SESSION_SECONDS * 1000),
         "LOYALTY_KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
         "LOYALTY_TOPIC_RATING_SLIP_CLOSED": TOPIC,
+        "LOYALTY_TOPIC_PROMOTION": PROMOTIONS,
         "LOYALTY_HTTP_HOST": HOST,
         "LOYALTY_HTTP_PORT": url.rpartition(":")[2],
     }
