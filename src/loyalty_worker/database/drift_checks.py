@@ -2,20 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
 from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.database.types import Connection, Pool
 from loyalty_worker.domain.refusals import Refusal
 from loyalty_worker.ports import CasinoUnknownError, DriftChunk, DriftRequest, DriftSummary
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 _BUSY_SECONDS = 5.0
 # Closing is one transaction, however many players drift: a million takes a minute.

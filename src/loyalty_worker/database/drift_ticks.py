@@ -1,16 +1,11 @@
 """Ticks of the drift check's schedule as rows: one replica claims each."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
-
-import asyncpg
 
 from loyalty_worker.database.record_columns import headers_json
 from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.database.types import Pool
 from loyalty_worker.domain.records import Headers
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 
 class PostgresDriftTicks:

@@ -7,7 +7,6 @@ are named: ids that stood in the wrong order would all have the right type.
 """
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -19,12 +18,8 @@ from loyalty_worker.database.results import (
     Promotion,
     Reconciliation,
 )
+from loyalty_worker.database.types import Connection
 from loyalty_worker.ports import Fault
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 
 class LedgerFunctions:

@@ -7,10 +7,7 @@ posted before it is not there either.
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
-
-import asyncpg
 
 from loyalty_worker.database.functions import (
     AccrualFunctions,
@@ -21,9 +18,7 @@ from loyalty_worker.database.functions import (
 from loyalty_worker.database.points_functions import PointsFunctions
 from loyalty_worker.database.readings import ReadingFunctions
 from loyalty_worker.database.refused import refusals
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+from loyalty_worker.database.types import Pool
 
 
 @dataclass(frozen=True, slots=True)

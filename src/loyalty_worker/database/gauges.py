@@ -1,14 +1,9 @@
 """What the database knows about halts, letters, parked events and drift, as numbers to show."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
-
-import asyncpg
 
 from loyalty_worker.database.sqlstates import faults
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+from loyalty_worker.database.types import Pool
 
 
 @dataclass(frozen=True, slots=True)

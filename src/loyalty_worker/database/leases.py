@@ -1,13 +1,7 @@
 """Leases: duties that one process has at a time, as rows."""
 
-from typing import TYPE_CHECKING, TypeAlias
-
-import asyncpg
-
 from loyalty_worker.database.sqlstates import faults
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+from loyalty_worker.database.types import Pool
 
 
 class PostgresLeases:

@@ -4,21 +4,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
-
-import asyncpg
 
 from loyalty_worker.database.sqlstates import faults
 from loyalty_worker.database.transaction import PostgresLedgerTransaction
+from loyalty_worker.database.types import Connection, Pool
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.ports import Fault, Progress
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 
 class _RolledBackError(Exception):

@@ -5,18 +5,14 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from loyalty_worker.database.connection import connection
 from loyalty_worker.database.refused import typed_refusals
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+from loyalty_worker.database.types import Connection
 
 _APPLICATION = "loyalty-cli"
 _RULES = (
@@ -89,12 +85,14 @@ async def operator_reading(
             yield opened
 
 
-async def set_scope(opened: "Session", casino_ids: Collection[UUID]) -> None:
+async def set_scope(opened: "Connection", casino_ids: Collection[UUID]) -> None:
     """Scope the transaction to these casinos, under a correlation id of its own."""
     await opened.execute("SELECT set_service_context($1, $2)", sorted(casino_ids), f"cli-{uuid4()}")
 
 
-async def add_casino(opened: "Session", casino_id: UUID, name: str, timezone: str | None) -> bool:
+async def add_casino(
+    opened: "Connection", casino_id: UUID, name: str, timezone: str | None
+) -> bool:
     """Provision a casino; False where it is there already with the same data.
 
     Other data is refused; a blank name or an unknown time zone is `InvalidParameterValueError`,
@@ -104,7 +102,7 @@ async def add_casino(opened: "Session", casino_id: UUID, name: str, timezone: st
     return added
 
 
-async def list_casinos(opened: "Session") -> list[Casino]:
+async def list_casinos(opened: "Connection") -> list[Casino]:
     """Return the casinos of the transaction's scope, by name."""
     rows = await opened.fetch(
         f"SELECT casino_id, name, status, {_RULES}"  # noqa: S608 - our column names
@@ -115,7 +113,7 @@ async def list_casinos(opened: "Session") -> list[Casino]:
 
 
 async def set_casino_settings(
-    opened: "Session", casino_id: UUID, settings: Mapping[str, str | int | bool | None]
+    opened: "Connection", casino_id: UUID, settings: Mapping[str, str | int | bool | None]
 ) -> SettingsChange:
     """Change a casino's settings, audited; those that stay as they are, are not returned.
 
@@ -131,7 +129,7 @@ async def set_casino_settings(
     return SettingsChange(before, after)
 
 
-async def casino_exists(opened: "Session", casino_id: UUID) -> bool:
+async def casino_exists(opened: "Connection", casino_id: UUID) -> bool:
     """Whether a casino was provisioned."""
     found: bool = await opened.fetchval(
         "SELECT EXISTS (SELECT FROM casino WHERE id = $1)", casino_id

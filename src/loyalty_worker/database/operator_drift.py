@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-import asyncpg
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+from loyalty_worker.database.types import Connection
 
 # Of each casino the newest finished run that looked at it.
 _NEWEST_RUNS = (
@@ -64,7 +58,7 @@ class CheckedCasinos:
     unchecked: int
 
 
-async def list_runs(opened: "Session", limit: int) -> list[Run]:
+async def list_runs(opened: "Connection", limit: int) -> list[Run]:
     """Return drift checks, newest first."""
     columns = ", ".join(Run.__slots__)
     rows = await opened.fetch(
@@ -76,7 +70,7 @@ async def list_runs(opened: "Session", limit: int) -> list[Run]:
 
 
 async def list_findings(
-    opened: "Session", *, run_id: UUID | None, casino_id: UUID | None, limit: int
+    opened: "Connection", *, run_id: UUID | None, casino_id: UUID | None, limit: int
 ) -> list[Finding]:
     """Return the findings of a run, gravest first, and of those the largest drift.
 
@@ -98,7 +92,7 @@ async def list_findings(
     return [Finding(**dict(row)) for row in rows]
 
 
-async def checked_casinos(opened: "Session", casino_id: UUID | None) -> CheckedCasinos:
+async def checked_casinos(opened: "Connection", casino_id: UUID | None) -> CheckedCasinos:
     """Say how old the newest finished checks are, of one casino or, where None, of all."""
     (row,) = await opened.fetch(
         "SELECT min(r.finished_at) AS since,"  # noqa: S608 - our own query
@@ -110,7 +104,7 @@ async def checked_casinos(opened: "Session", casino_id: UUID | None) -> CheckedC
     return CheckedCasinos(**dict(row))
 
 
-async def run_exists(opened: "Session", run_id: UUID) -> bool:
+async def run_exists(opened: "Connection", run_id: UUID) -> bool:
     """Whether there is a drift check of this id."""
     found: bool = await opened.fetchval(
         "SELECT EXISTS (SELECT FROM drift_check_run WHERE id = $1)", run_id

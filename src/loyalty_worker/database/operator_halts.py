@@ -2,16 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
 
-import asyncpg
-
+from loyalty_worker.database.types import Connection
 from loyalty_worker.domain.records import PartitionId
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class Position:
     next_offset: int
 
 
-async def open_halts(opened: "Session", topic: str) -> list[OpenHalt]:
+async def open_halts(opened: "Connection", topic: str) -> list[OpenHalt]:
     """Return the halts of a topic that nobody has ended."""
     columns = ", ".join(f'"{name}"' for name in OpenHalt.__slots__)
     rows = await opened.fetch(
@@ -47,12 +40,12 @@ async def open_halts(opened: "Session", topic: str) -> list[OpenHalt]:
     return [OpenHalt(**dict(row)) for row in rows]
 
 
-async def end_halts(opened: "Session", topic: str, reason: str) -> int:
+async def end_halts(opened: "Connection", topic: str, reason: str) -> int:
     """End a topic's halts, audited; return how many there were."""
     return len(await opened.fetch("SELECT * FROM end_halts($1, $2)", topic, reason))
 
 
-async def read_positions(opened: "Session", group: str, topic: str) -> list[Position]:
+async def read_positions(opened: "Connection", group: str, topic: str) -> list[Position]:
     """Return a group's position on each partition that it has consumed."""
     rows = await opened.fetch(
         "SELECT partition, generation, next_offset FROM consumer_progress"
@@ -67,7 +60,7 @@ async def read_positions(opened: "Session", group: str, topic: str) -> list[Posi
 
 
 async def accept_record_loss(
-    opened: "Session", group: str, position: Position, log_start: int, reason: str
+    opened: "Connection", group: str, position: Position, log_start: int, reason: str
 ) -> None:
     """Count a partition from the log's start on, and audit the range that is lost."""
     await opened.execute(

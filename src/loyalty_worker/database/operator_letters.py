@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-import asyncpg
-
 from loyalty_worker.database.record_columns import record_columns, stored_headers
+from loyalty_worker.database.types import Connection
 from loyalty_worker.domain.records import Headers, Record
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 _LETTER = (
     'id, topic, partition, "offset", reason, sqlstate, event_id, casino_id, status, attempts,'
@@ -58,7 +51,7 @@ class WholeLetter:
 
 
 async def list_letters(
-    opened: "Session",
+    opened: "Connection",
     *,
     status: str | None,
     topic: str | None,
@@ -83,7 +76,7 @@ async def list_letters(
     return [Letter(**dict(row)) for row in rows]
 
 
-async def read_letter(opened: "Session", letter_id: int) -> WholeLetter | None:
+async def read_letter(opened: "Connection", letter_id: int) -> WholeLetter | None:
     """Return one letter; None where there is none of that id."""
     row = await opened.fetchrow(
         f"SELECT {_LETTER}, consumer_group, detail, event_source, last_attempt_at,"  # noqa: S608 - our column names
@@ -107,13 +100,13 @@ async def read_letter(opened: "Session", letter_id: int) -> WholeLetter | None:
     )
 
 
-async def discard_letters(opened: "Session", ids: Sequence[int], reason: str) -> int:
+async def discard_letters(opened: "Connection", ids: Sequence[int], reason: str) -> int:
     """Close open letters for good, audited; return how many there were."""
     discarded: int = await opened.fetchval("SELECT discard_letters($1, $2)", list(ids), reason)
     return discarded
 
 
-async def quarantine_record(opened: "Session", group: str, record: Record, reason: str) -> int:
+async def quarantine_record(opened: "Connection", group: str, record: Record, reason: str) -> int:
     """Set a record aside, audited; return its letter's id."""
     columns = [column[0] for column in record_columns([record])]
     letter: int = await opened.fetchval(
@@ -127,12 +120,12 @@ async def quarantine_record(opened: "Session", group: str, record: Record, reaso
     return letter
 
 
-async def purge_stored_records(opened: "Session", older_than: timedelta) -> tuple[int, int]:
+async def purge_stored_records(opened: "Connection", older_than: timedelta) -> tuple[int, int]:
     """Empty the bytes of closed letters and settled parked events, audited; return both counts."""
     (row,) = await opened.fetch("SELECT letters, parked FROM purge_stored_records($1)", older_than)
     return row["letters"], row["parked"]
 
 
-async def audit(opened: "Session", domain: str, action: str, details: str) -> None:
+async def audit(opened: "Connection", domain: str, action: str, details: str) -> None:
     """Write what was done beside the functions that audit themselves; `details` is JSON."""
     await opened.execute("SELECT write_audit(NULL, $1, $2, $3)", domain, action, details)

@@ -2,15 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-import asyncpg
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+from loyalty_worker.database.types import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,7 @@ class Parked:
 
 
 async def list_parked(
-    opened: "Session", *, cause: str | None, casino_id: UUID | None, limit: int
+    opened: "Connection", *, cause: str | None, casino_id: UUID | None, limit: int
 ) -> list[Parked]:
     """Return events that wait, oldest first; an argument that is None does not narrow."""
     columns = ", ".join(f'"{name}"' for name in Parked.__slots__)
@@ -45,7 +39,7 @@ async def list_parked(
     return [Parked(**dict(row)) for row in rows]
 
 
-async def count_parked(opened: "Session") -> dict[str, int]:
+async def count_parked(opened: "Connection") -> dict[str, int]:
     """Return how many events wait, by cause."""
     rows = await opened.fetch(
         "SELECT cause, count(*) AS waiting FROM parked_event WHERE outcome IS NULL GROUP BY 1"

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -11,11 +10,7 @@ import asyncpg
 from loyalty_worker.database.connection import connection
 from loyalty_worker.database.operator import set_scope
 from loyalty_worker.database.refused import refusals
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+from loyalty_worker.database.types import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ async def reconciliations(url: str, actor: str, reason: str) -> AsyncIterator[Re
         yield Reconciliations(opened, actor, reason)
 
 
-async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, UUID]]:
+async def drifting_players(opened: "Connection", run_id: UUID) -> list[tuple[UUID, UUID]]:
     """Return casino and player of a run's findings that were not reconciled yet."""
     rows = await opened.fetch(
         "SELECT DISTINCT casino_id, player_id FROM drift_finding"
@@ -74,7 +69,7 @@ async def drifting_players(opened: "Session", run_id: UUID) -> list[tuple[UUID, 
     return [(row["casino_id"], row["player_id"]) for row in rows]
 
 
-async def lock_cache(opened: "Session", casino_id: UUID, player_id: UUID) -> Cache | None:
+async def lock_cache(opened: "Connection", casino_id: UUID, player_id: UUID) -> Cache | None:
     """Return what a player's cache says, None where there is none; it stays so until the end."""
     row = await opened.fetchrow(
         "SELECT current_balance AS balance, entry_count AS entries FROM player_loyalty"
@@ -85,7 +80,7 @@ async def lock_cache(opened: "Session", casino_id: UUID, player_id: UUID) -> Cac
     return None if row is None else Cache(**dict(row))
 
 
-async def reconcile(opened: "Session", casino_id: UUID, player_id: UUID) -> Reconciled:
+async def reconcile(opened: "Connection", casino_id: UUID, player_id: UUID) -> Reconciled:
     """Set a player's cache to what the entries say, audited; the findings it settles are closed.
 
     Raises `LoyaltyRefusedError` where the entries are damaged, and where there is nothing.

@@ -1,19 +1,16 @@
 """Dead letters whose copy on `<topic>.dlq` is due, as an outbox."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
 from loyalty_worker.database.record_columns import stored_headers, timestamp_ms
 from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.database.types import Pool
 from loyalty_worker.domain.events import EventIdentity
 from loyalty_worker.domain.idempotency import Operation, idempotency_key
 from loyalty_worker.domain.records import Headers
 from loyalty_worker.ports import OutgoingRecord
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 
 class LetterCopies:

@@ -2,17 +2,12 @@
 
 import re
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, TypeAlias
-
-import asyncpg
 
 from loyalty_worker.database.record_columns import stored_headers
 from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.database.types import Pool
 from loyalty_worker.ports import OutgoingRecord
 from loyalty_worker.telemetry.logs import get_logger
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 _log = get_logger(__name__)
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")

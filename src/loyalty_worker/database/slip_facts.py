@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-import asyncpg
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Session: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+from loyalty_worker.database.types import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,7 @@ class RecordedSlip:
 
 
 async def read_recorded_slip(
-    opened: "Session", casino_id: UUID, rating_slip_id: UUID
+    opened: "Connection", casino_id: UUID, rating_slip_id: UUID
 ) -> RecordedSlip | None:
     """Return a closed slip of the transaction's scope; None where there is none."""
     row = await opened.fetchrow(
@@ -47,7 +41,7 @@ async def read_recorded_slip(
 
 
 async def points_of(
-    opened: "Session", average_bet: Decimal, duration_seconds: int, policy_snapshot: str | None
+    opened: "Connection", average_bet: Decimal, duration_seconds: int, policy_snapshot: str | None
 ) -> int:
     """Return what a slip of these facts earns if its visit is rated."""
     points: int | None = await opened.fetchval(

@@ -3,21 +3,15 @@
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
 from loyalty_worker.database.record_columns import stored_headers, timestamp_ms
 from loyalty_worker.database.sqlstates import faults
+from loyalty_worker.database.types import Connection, Pool
 from loyalty_worker.domain.records import Record
 from loyalty_worker.ports import LetterFilter, StoredRecord
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 
 class StoredRecords:

@@ -5,7 +5,6 @@ than one JSON document.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,15 +13,11 @@ from loyalty_worker.database.letters import letter_columns
 from loyalty_worker.database.parked import parked_columns
 from loyalty_worker.database.promotions import promotion_columns
 from loyalty_worker.database.slips import slip_columns
+from loyalty_worker.database.types import Connection
 from loyalty_worker.domain.events import Decoded, Event, PromotionAwarded, SlipClosed
 from loyalty_worker.domain.outcomes import DuplicateBy, Outcome, RecordOutcome
 from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports import Advance, Halt, Obstacles, Posting, Progress, Released
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 
 class PostgresLedgerTransaction:
