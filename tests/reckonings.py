@@ -11,6 +11,7 @@ from loyalty_worker.demo.reckoning import Evidence
 from loyalty_worker.demo.report import Report
 from loyalty_worker.demo.statement import Line, Statement
 from loyalty_worker.demo.tally import Expected, Tally
+from loyalty_worker.demo.topic_reckoning import TopicEvidence
 from loyalty_worker.domain.arithmetic import Arithmetic
 from loyalty_worker.domain.outcomes import Outcome
 
@@ -47,7 +48,7 @@ loyalty_record_to_commit_seconds_sum{source="live"} 20.0
 
 
 def evidence() -> Evidence:
-    """Return the evidence of seven records that were processed as they should be."""
+    """Return the evidence of seven slips, and no award, that were processed as they should be."""
     tally = Tally()
     for expected in (
         Expected(Outcome.ACCRUED, account=ANN, points=2100),
@@ -73,10 +74,8 @@ def evidence() -> Evidence:
         points=2367,
     )
     return Evidence(
-        tally=tally,
-        ends={0: 4, 1: 3, 2: 0},
-        committed={0: 4, 1: 3},
-        progress=progress,
+        slips=TopicEvidence(tally, {0: 4, 1: 3, 2: 0}, {0: 4, 1: 3}, progress),
+        promotions=TopicEvidence(),
         balances=Counter({ANN: 2363, BEN: 4}),
         drift=0,
         checked=CheckedBalances("clean", players_checked=2, entries_checked=3),

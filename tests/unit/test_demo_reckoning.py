@@ -14,6 +14,7 @@ from loyalty_worker.domain.outcomes import Outcome
 from reckonings import ANN, BEN
 
 Spoil = Callable[[Evidence], Evidence]
+SpoilTopic = Callable[[TopicEvidence], TopicEvidence]
 
 
 def awards() -> TopicEvidence:
@@ -61,36 +62,28 @@ def failed(of: Evidence) -> list[str]:
     return [check.text for check in reckon(of) if not check.holds]
 
 
-def with_progress(**changes: object) -> Spoil:
+def with_progress(**changes: object) -> SpoilTopic:
     return lambda of: replace(of, progress=replace(of.progress, **changes))  # type: ignore[arg-type] # any field
 
 
-def with_count(outcome: Outcome, count: int) -> Spoil:
+def with_count(outcome: Outcome, count: int) -> SpoilTopic:
     return lambda of: with_progress(outcomes={**of.progress.outcomes, outcome: count})(of)
 
 
-def with_tally(attribute: str, value: object) -> Spoil:
-    def spoil(of: Evidence) -> Evidence:
+def with_tally(attribute: str, value: object) -> SpoilTopic:
+    def spoil(of: TopicEvidence) -> TopicEvidence:
         setattr(of.tally, attribute, value)
         return of
 
     return spoil
 
 
-def of_awards(spoil: Spoil) -> Spoil:
-    """Spoil the awards in the way in which the slips are spoilt."""
+def of_slips(spoil: SpoilTopic) -> Spoil:
+    return lambda of: replace(of, slips=spoil(of.slips))
 
-    def spoil_awards(of: Evidence) -> Evidence:
-        as_slips = replace(
-            of,
-            tally=of.promotions.tally,
-            ends=of.promotions.ends,
-            committed=of.promotions.committed,
-            progress=of.promotions.progress,
-        )
-        return replace(of, promotions=spoil(as_slips).slips)
 
-    return spoil_awards
+def of_awards(spoil: SpoilTopic) -> Spoil:
+    return lambda of: replace(of, promotions=spoil(of.promotions))
 
 
 def test_a_right_evening_holds_line_by_line_and_each_topic_has_its_equation() -> None:
@@ -107,7 +100,7 @@ def test_a_right_evening_holds_line_by_line_and_each_topic_has_its_equation() ->
     assert checks[0].text == published[0]
 
 
-SPOILT_AWARDS: list[Spoil] = [
+SPOILT_AWARDS: list[SpoilTopic] = [
     lambda of: replace(of, ends={0: 5, 1: 3}),
     lambda of: replace(of, committed={0: 5, 1: 1}),
     lambda of: replace(of, committed={0: 4, 1: 3}),
@@ -129,14 +122,33 @@ SPOILT_AWARDS: list[Spoil] = [
 ]
 
 
+SPOILT_SLIPS: list[SpoilTopic] = [
+    lambda of: replace(of, ends={0: 4, 1: 4, 2: 0}),
+    lambda of: replace(of, ends={0: 4, 1: 2, 2: 0}),
+    lambda of: replace(of, committed={0: 3, 1: 3}),
+    lambda of: replace(of, committed={0: 4}),
+    lambda of: replace(of, committed={0: 3, 1: 4}),
+    with_progress(processed=6),
+    with_progress(processed=8),
+    with_progress(entries=2),
+    with_progress(entries=4),
+    with_progress(points=2366),
+    with_progress(letters={"EVENT_UNDECODABLE": 1}),
+    with_progress(letters={"EVENT_UNDECODABLE": 2}),
+    with_progress(letters={"EVENT_UNDECODABLE": 1, "EVENT_ID_MISSING": 1}),
+    *(with_count(outcome, 9) for outcome in evidence().slips.progress.outcomes),
+    *(with_count(outcome, 0) for outcome in evidence().slips.progress.outcomes),
+    with_tally("published", 6),
+    with_tally("points", 2368),
+    with_tally("balances", Counter({ANN: 2364, BEN: 3})),
+    with_tally("reasons", Counter({"EVENT_UNDECODABLE": 2})),
+    with_tally("outcomes", Counter()),
+]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda of: replace(of, ends={0: 4, 1: 4, 2: 0}),
-        lambda of: replace(of, ends={0: 4, 1: 2, 2: 0}),
-        lambda of: replace(of, committed={0: 3, 1: 3}),
-        lambda of: replace(of, committed={0: 4}),
-        lambda of: replace(of, committed={0: 3, 1: 4}),
         lambda of: replace(of, drift=1),
         lambda of: replace(of, checked=None),
         lambda of: replace(of, checked=CheckedBalances("drift", 2, 6)),
@@ -146,21 +158,7 @@ SPOILT_AWARDS: list[Spoil] = [
         lambda of: replace(of, balances=Counter({ANN: 2675, BEN: 8})),
         lambda of: replace(of, balances=Counter({ANN: 2675, BEN: 9})),
         lambda of: replace(of, balances=Counter({ANN: 2684})),
-        with_progress(processed=6),
-        with_progress(processed=8),
-        with_progress(entries=2),
-        with_progress(entries=4),
-        with_progress(points=2366),
-        with_progress(letters={"EVENT_UNDECODABLE": 1}),
-        with_progress(letters={"EVENT_UNDECODABLE": 2}),
-        with_progress(letters={"EVENT_UNDECODABLE": 1, "EVENT_ID_MISSING": 1}),
-        *(with_count(outcome, 9) for outcome in evidence().progress.outcomes),
-        *(with_count(outcome, 0) for outcome in evidence().progress.outcomes),
-        with_tally("published", 6),
-        with_tally("points", 2368),
-        with_tally("balances", Counter({ANN: 2364, BEN: 3})),
-        with_tally("reasons", Counter({"EVENT_UNDECODABLE": 2})),
-        with_tally("outcomes", Counter()),
+        *map(of_slips, SPOILT_SLIPS),
         *map(of_awards, SPOILT_AWARDS),
     ],
 )
@@ -172,11 +170,11 @@ def test_any_one_number_that_is_off_fails_a_line(spoil: Spoil) -> None:
     "spoil",
     [
         lambda of: replace(of, ends={0: 4, 1: 4, 2: 0}),
-        *(with_count(outcome, 9) for outcome in evidence().progress.outcomes),
+        *(with_count(outcome, 9) for outcome in evidence().slips.progress.outcomes),
     ],
 )
-def test_the_equation_itself_fails_when_one_of_its_numbers_is_off(spoil: Spoil) -> None:
-    assert not reckon(spoil(evidence()))[0].holds
+def test_the_equation_itself_fails_when_one_of_its_numbers_is_off(spoil: SpoilTopic) -> None:
+    assert not reckon(of_slips(spoil)(evidence()))[0].holds
 
 
 def test_an_equation_of_awards_fails_when_one_of_its_numbers_is_off() -> None:
@@ -188,7 +186,10 @@ def test_an_equation_of_awards_fails_when_one_of_its_numbers_is_off() -> None:
 @pytest.mark.parametrize(
     ("spoil", "line"),
     [
-        (with_count(Outcome.DEAD_LETTERED, 9), "rating-slip-closed: dead letters kept 2 = "),
+        (
+            of_slips(with_count(Outcome.DEAD_LETTERED, 9)),
+            "rating-slip-closed: dead letters kept 2 = ",
+        ),
         (
             of_awards(with_count(Outcome.DEAD_LETTERED, 9)),
             "promotion: dead letters kept 1 = dead-lettered 9,",
@@ -198,7 +199,7 @@ def test_an_equation_of_awards_fails_when_one_of_its_numbers_is_off() -> None:
             of_awards(lambda of: replace(of, committed={0: 4, 1: 3})),
             "promotion: committed offsets 7 = end offsets 7,",
         ),
-        (with_progress(entries=2), "base entries in the ledger 2 = accrued 3;"),
+        (of_slips(with_progress(entries=2)), "base entries in the ledger 2 = accrued 3;"),
         (of_awards(with_progress(entries=2)), "promotion entries in the ledger 2 = accrued 3;"),
         (
             lambda of: replace(of, balances=Counter({ANN: 2675, BEN: 8})),
@@ -213,8 +214,8 @@ def test_the_line_that_tells_of_a_number_fails_where_that_number_is_off(
 
 
 def test_outcomes_that_were_swapped_fail_though_their_sum_is_right() -> None:
-    swapped = with_count(Outcome.DUPLICATE, 2)(with_count(Outcome.SKIPPED, 0)(evidence()))
-    assert failed(swapped) == [
+    one_less = of_slips(with_count(Outcome.SKIPPED, 0))(evidence())
+    assert failed(of_slips(with_count(Outcome.DUPLICATE, 2))(one_less)) == [
         (
             "rating-slip-closed: in the end accrued 3 + duplicate 2 + skipped 0 + dead-lettered 2"
             " = expected by the reference 3 + 1 + 1 + 2"
@@ -247,7 +248,8 @@ def test_an_award_that_waits_still_or_never_came_to_an_end_is_told(
 
 
 def test_points_that_went_to_the_other_topic_fail_though_their_sum_is_right() -> None:
-    shifted = with_progress(points=2366)(of_awards(with_progress(points=318))(evidence()))
+    awarded = of_awards(with_progress(points=318))(evidence())
+    shifted = of_slips(with_progress(points=2366))(awarded)
     assert failed(shifted) == [
         (
             "base entries in the ledger 3 = accrued 3;"
@@ -263,7 +265,7 @@ def test_points_that_went_to_the_other_topic_fail_though_their_sum_is_right() ->
 def test_a_player_whose_slips_gave_no_point_is_a_player_all_the_same() -> None:
     nobody = (ANN[0], ANN[0])
     of = evidence()
-    of.tally.balances[nobody] = 0
+    of.slips.tally.balances[nobody] = 0
     told = replace(of, balances=of.balances + Counter())
     assert failed(told) == ["balances as expected 3 = players in the ledger 2"]
     told.balances[(BEN[1], BEN[1])] = 0

@@ -73,7 +73,7 @@ PROMOTION = replace(
 
 
 def moment(seconds: float = 3.0, worker: WorkerState = WorkerState.JOINING) -> Moment:
-    return Moment(seconds, 15, EveningProgress(evidence().progress, AWARDS), worker, NEWS)
+    return Moment(seconds, 15, EveningProgress(evidence().slips.progress, AWARDS), worker, NEWS)
 
 
 def test_the_entry_that_was_rounded_and_can_be_written_in_full_is_spelled_out() -> None:
@@ -151,7 +151,7 @@ def test_a_ledger_without_entries_and_a_silent_worker_are_reported_too() -> None
 
 
 def test_a_record_of_either_topic_that_is_not_processed_yet_is_a_lag_of_the_evening() -> None:
-    slips = evidence().progress
+    slips = evidence().slips.progress
     assert EveningProgress(slips, AWARDS).lag == 1
     assert EveningProgress(replace(slips, processed=5), AWARDS).lag == 3
 

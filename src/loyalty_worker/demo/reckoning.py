@@ -1,13 +1,13 @@
 """The reckoning: broker, database and the reference beside the generator must say the same."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from loyalty_worker.demo.books import EveningProgress, Progress
+from loyalty_worker.demo.books import EveningProgress
 from loyalty_worker.demo.drift_check import CheckedBalances
 from loyalty_worker.demo.stage import PROMOTIONS, TOPIC
-from loyalty_worker.demo.tally import Account, Tally
+from loyalty_worker.demo.tally import Account
 from loyalty_worker.demo.topic_reckoning import Check, TopicEvidence, records, waited
 from loyalty_worker.domain.outcomes import Outcome
 
@@ -16,30 +16,21 @@ from loyalty_worker.domain.outcomes import Outcome
 class Evidence:
     """All that is compared.
 
-    The first four are the slips' as in `TopicEvidence`, `promotions` has the awards'. `balances`
-    and `drift` are the database's; `checked` is what the worker published of a drift check that
-    was asked for, None where nothing came; `exit_status` is the worker's after SIGTERM.
+    `balances` and `drift` are the database's; `checked` is what the worker published of a drift
+    check that was asked for, None where nothing came; `exit_status` is the worker's after SIGTERM.
     """
 
-    tally: Tally
-    ends: Mapping[int, int]
-    committed: Mapping[int, int]
-    progress: Progress
+    slips: TopicEvidence
+    promotions: TopicEvidence
     balances: Counter[Account]
     drift: int
     checked: CheckedBalances | None
     exit_status: int
-    promotions: TopicEvidence = field(default_factory=TopicEvidence)
-
-    @property
-    def slips(self) -> TopicEvidence:
-        """What is compared of the slips."""
-        return TopicEvidence(self.tally, self.ends, self.committed, self.progress)
 
     @property
     def evening(self) -> EveningProgress:
         """How far both topics are."""
-        return EveningProgress(self.progress, self.promotions.progress)
+        return EveningProgress(self.slips.progress, self.promotions.progress)
 
 
 def reckon(evidence: Evidence) -> list[Check]:
@@ -74,7 +65,7 @@ def _points(evidence: Evidence) -> Iterator[Check]:
 
 def _balances(evidence: Evidence) -> Iterator[Check]:
     # update() keeps the players whose slips gave no point, "+" drops them.
-    expected = Counter(evidence.tally.balances)
+    expected = Counter(evidence.slips.tally.balances)
     expected.update(evidence.promotions.tally.balances)
     same = sum(evidence.balances[account] == points for account, points in expected.items())
     yield Check(

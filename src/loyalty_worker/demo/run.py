@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loyalty_worker.demo.audit import Books, open_books
+from loyalty_worker.demo.books import Progress
 from loyalty_worker.demo.drift_check import CheckedBalances, ask_for_drift_check
 from loyalty_worker.demo.evening import EveningPlan, evening
 from loyalty_worker.demo.messages import Message, Topic
@@ -97,19 +98,15 @@ async def _perform(console: Console, program: Program, stage: Stage, worker: Dem
 async def _gather(
     books: Books, tallies: Mapping[Topic, Tally], checked: CheckedBalances | None, exit_status: int
 ) -> Evidence:
-    slips, promotions = Topic.RATING_SLIP_CLOSED, Topic.PROMOTION
     progress = await books.progress()
+
+    async def of(topic: Topic, reached: Progress) -> TopicEvidence:
+        ends, committed = await books.ends(topic), await books.committed(topic)
+        return TopicEvidence(tallies[topic], ends, committed, reached)
+
     return Evidence(
-        tally=tallies[slips],
-        ends=await books.ends(slips),
-        committed=await books.committed(slips),
-        progress=progress.slips,
-        promotions=TopicEvidence(
-            tallies[promotions],
-            await books.ends(promotions),
-            await books.committed(promotions),
-            progress.promotions,
-        ),
+        slips=await of(Topic.RATING_SLIP_CLOSED, progress.slips),
+        promotions=await of(Topic.PROMOTION, progress.promotions),
         balances=await books.balances(),
         drift=await books.drift(),
         checked=checked,
