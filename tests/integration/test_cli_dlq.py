@@ -192,4 +192,7 @@ async def test_an_interrupted_redrive_ends_with_130_and_audits_what_it_had_done(
     audit = await row_of(database, "SELECT details FROM audit_log WHERE action = 'redrive_end'")
     details = json.loads(audit[0])
     assert details["complete"] is False
-    assert sum(outcome["records"] for outcome in details["outcomes"]) < 3
+    assert 0 < sum(outcome["records"] for outcome in details["outcomes"]) < 3
+    printed = (directory / "redrive.log").read_text()
+    assert "EVENT_UNDECODABLE" in printed
+    assert "ended early; run the command again for the rest" in printed

@@ -56,19 +56,32 @@ def redrive(
     wanted = LetterFilter(ids or None, topic, reason_is, casino, since)
     if not dry_run:
         confirm([f"redrive open dead letters ({_narrowed(wanted)}), as {actor}"], yes=yes)
-    released, failed = asyncio.run(_redrive(settings, url, wanted, rate, actor, dry_run=dry_run))
+    released: list[Released] = []
+    try:
+        failed = asyncio.run(
+            _redrive(settings, url, wanted, rate, actor, released=released, dry_run=dry_run)
+        )
+    except BaseException:
+        if released:
+            _print(released, as_json=as_json, dry_run=dry_run)
+            say("ended early; run the command again for the rest")
+        raise
+    _print(released, as_json=as_json, dry_run=dry_run)
+    if failed or any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
+        raise typer.Exit(PROBLEM_FOUND)
+
+
+def _print(released: list[Released], *, as_json: bool, dry_run: bool) -> None:
     rows = outcome_rows(released)
     if as_json:
         print_json(rows)
-    else:
-        print_rows(rows, _COLUMNS)
-        if dry_run:
-            print_line(
-                "an upper bound, and nothing was changed:"
-                " what depends on an earlier batch was judged without it"
-            )
-    if failed or any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
-        raise typer.Exit(PROBLEM_FOUND)
+        return
+    print_rows(rows, _COLUMNS)
+    if dry_run:
+        print_line(
+            "an upper bound, and nothing was changed:"
+            " what depends on an earlier batch was judged without it"
+        )
 
 
 async def _redrive(
@@ -78,10 +91,10 @@ async def _redrive(
     rate: float | None,
     actor: str,
     *,
+    released: list[Released],
     dry_run: bool,
-) -> tuple[list[Released], int]:
-    """Return what became of each record, and how many failed for no known reason."""
-    released: list[Released] = []
+) -> int:
+    """Add what becomes of each record to `released`; return how many failed for no known reason."""
     failed = 0
 
     def on_failure(stored: StoredRecord, fault: Fault) -> None:
@@ -98,7 +111,7 @@ async def _redrive(
                 wanted, dry_run=dry_run
             )
             async for group in redriven:
-                released += group
+                released.extend(group)
                 say(f"{len(released)} records tried")
                 if rate is not None:
                     await asyncio.sleep(len(group) / rate)
@@ -107,7 +120,7 @@ async def _redrive(
         if not dry_run:
             counts = {"outcomes": outcome_rows(released), "failed": failed, "complete": complete}
             await _audit(url, actor, "redrive_end", _details(wanted) | counts)
-    return released, failed
+    return failed
 
 
 async def _audit(url: str, actor: str, action: str, details: dict[str, Any]) -> None:
