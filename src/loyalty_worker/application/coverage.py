@@ -15,7 +15,7 @@ from loyalty_worker.application.coverage_remarks import (
     of_range,
     of_records,
 )
-from loyalty_worker.domain.accounts import Account, Accounting, Lack
+from loyalty_worker.domain.accounting import AccountedBy, Accounting, Lack
 from loyalty_worker.domain.events import Decoded, Undecodable
 from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports import Decoder
@@ -53,7 +53,7 @@ class PartitionCoverage:
     start: int
     end: int
     lag: int
-    accounts: Counter[Account | None] = field(default_factory=Counter)
+    accounts: Counter[AccountedBy | None] = field(default_factory=Counter)
     remarks: list[Remark] = field(default_factory=list)
 
     @property
@@ -126,8 +126,8 @@ class AuditCoverage:
         decoded = [self._decoder(record) for record in records]
         accountings = await self._accounts.account_for(records, decoded)
         for record, event, accounting in zip(records, decoded, accountings, strict=True):
-            coverage.accounts[accounting.account] += 1
-            if accounting.account is None:
+            coverage.accounts[accounting.by] += 1
+            if accounting.by is None:
                 self._on_unaccounted(
                     UnaccountedRecord(
                         coverage.at, record.offset, _event_id(event), _reason(event, accounting)

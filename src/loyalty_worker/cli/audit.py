@@ -17,7 +17,7 @@ from loyalty_worker.cli.output import as_row, print_json, print_line, print_rows
 from loyalty_worker.cli.progress import Progress
 from loyalty_worker.consumers.decoder import event_decoders
 from loyalty_worker.database.accounts import record_accounts
-from loyalty_worker.domain.accounts import Account
+from loyalty_worker.domain.accounting import AccountedBy
 from loyalty_worker.domain.records import PartitionId
 from loyalty_worker.publishing.topic_log import open_topic_log
 from loyalty_worker.publishing.topics import existing_topics
@@ -123,10 +123,10 @@ def _row(one: PartitionCoverage) -> dict[str, object]:
         "from": one.start,
         "to": one.end,
         "records": one.records,
-        "ledger": one.accounts[Account.LEDGER],
-        "skipped": one.accounts[Account.SKIPPED],
-        "parked": one.accounts[Account.PARKED],
-        "dead_letters": one.accounts[Account.DEAD_LETTER],
+        "ledger": one.accounts[AccountedBy.LEDGER],
+        "skipped": one.accounts[AccountedBy.SKIPPED],
+        "parked": one.accounts[AccountedBy.PARKED],
+        "dead_letters": one.accounts[AccountedBy.DEAD_LETTER],
         "unaccounted": one.unaccounted,
         "lag": one.lag,
     }

@@ -9,7 +9,7 @@ from loyalty_worker.database.connection import connection
 from loyalty_worker.database.operator import set_scope
 from loyalty_worker.database.parked import PROMOTION_KIND, SLIP_KIND
 from loyalty_worker.database.refused import typed_refusals
-from loyalty_worker.domain.accounts import Account, Accounting, Lack
+from loyalty_worker.domain.accounting import AccountedBy, Accounting, Lack
 from loyalty_worker.domain.events import Decoded, PromotionAwarded, SlipClosed
 from loyalty_worker.domain.records import PartitionId, Record
 from loyalty_worker.ports.coverage import CountedRange
@@ -50,7 +50,7 @@ class RecordAccounts:
             rows = await self._opened.fetch(_ACCOUNT_FOR, *_columns(records, decoded))
         return [
             Accounting(
-                None if row["account"] is None else Account(row["account"]),
+                None if row["account"] is None else AccountedBy(row["account"]),
                 None if row["lacking"] is None else Lack(row["lacking"]),
             )
             for row in rows

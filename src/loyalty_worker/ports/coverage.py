@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from loyalty_worker.domain.accounts import Accounting
+from loyalty_worker.domain.accounting import Accounting
 from loyalty_worker.domain.events import Decoded
 from loyalty_worker.domain.records import PartitionId, Record
 

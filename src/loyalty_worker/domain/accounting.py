@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Account(StrEnum):
+class AccountedBy(StrEnum):
     """Where a processed record is found again; a duplicate is found where the first one is."""
 
     LEDGER = "ledger"
@@ -27,7 +27,7 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """How one record is accounted for: `account`, or None with what is lacking."""
+    """How one record is accounted for: `by`, or None with what is lacking."""
 
-    account: Account | None
+    by: AccountedBy | None
     lack: Lack | None = None
