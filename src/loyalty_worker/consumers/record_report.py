@@ -1,9 +1,10 @@
-"""What is counted and logged for each record that was counted; codes and the event's id only."""
+"""What is counted and logged for each record that was counted: codes, ids, a player's hash."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from loyalty_worker.application.batches import Settled
-from loyalty_worker.domain.events import PromotionAwarded, SlipClosed
+from loyalty_worker.domain.events import Decoded, PromotionAwarded, SlipClosed
 from loyalty_worker.domain.outcomes import Outcome, RecordOutcome
 from loyalty_worker.ports import Released
 from loyalty_worker.telemetry.logs import get_logger
@@ -28,6 +29,7 @@ def report_settled(metrics: Metrics, settled: Settled, now: float) -> None:
             reason=outcome.reason,
             sqlstate=outcome.sqlstate,
             event_id=None if identity is None else identity.id,
+            player_id=_player_of(settled.decoded),  # the log has a keyed hash in its place
             # a decoder's detail names places only; the database's may hold the slip's facts
             detail=outcome.detail if outcome.sqlstate is None else "see the letter",
         )
@@ -48,6 +50,10 @@ def _count(
         metrics.duplicates.inc(by=outcome.duplicate_by.value)
     elif outcome.outcome is Outcome.DEAD_LETTERED:
         metrics.dead_letters.inc(topic=topic, reason=str(outcome.reason))
+
+
+def _player_of(event: Decoded) -> UUID | None:
+    return event.player_id if isinstance(event, SlipClosed) else None
 
 
 def _observe_ages(metrics: Metrics, settled: Settled, now: float) -> None:
