@@ -64,7 +64,8 @@ class KafkaPublisher:
                 row=records[done].id,
                 error=type(error).__name__,
                 hint="it is tried again, and holds up no other topic; check the broker, that "
-                "`loyalty topics create` made the topic, and that its replicas are in sync",
+                "`loyalty topics create` made the topic, that its replicas are in sync, and that "
+                "its max.message.bytes fits",
             )
             if done == 0:
                 unreachable = isinstance(error, (KafkaConnectionError, OSError, TimeoutError))
