@@ -14,7 +14,7 @@ from loyalty_worker.ports.drift import (
     DriftTrigger,
 )
 from loyalty_worker.ports.faults import UNKNOWN_ERROR, Fault, FaultReason, NeedsPersonError
-from loyalty_worker.ports.halts import Halt, Obstacles, TopicHaltedError, resume_command
+from loyalty_worker.ports.halts import Halt, HaltReason, Obstacles, TopicHaltedError, resume_command
 from loyalty_worker.ports.ledger import (
     Advance,
     Ledger,
@@ -46,6 +46,7 @@ __all__ = [
     "Fault",
     "FaultReason",
     "Halt",
+    "HaltReason",
     "Leases",
     "Ledger",
     "LedgerTransaction",

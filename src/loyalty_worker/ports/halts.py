@@ -1,19 +1,21 @@
 """What stands in the way of a topic: a halt that a person ends, and records set aside by one."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from loyalty_worker.ports.faults import NeedsPersonError
+
+HaltReason: TypeAlias = Literal["breaker", "unknown_error"]
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
     """A topic that a group consumes no further until `loyalty resume`; survives restarts.
 
-    `reason` is a code (`breaker`, `unknown_error`), `detail` names place and codes, no payload.
-    `partition` and `offset` say where it happened.
+    `detail` names place and codes, no payload; `partition` and `offset` say where it happened.
     """
 
-    reason: str
+    reason: HaltReason
     detail: str
     partition: int
     offset: int
