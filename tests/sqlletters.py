@@ -29,6 +29,7 @@ async def file_letters(
     record: str = "",
     topic: str = TOPIC,
     partition: int = 0,
+    value: bytes = VALUE,
 ) -> list[int]:
     """File a letter for each offset; return their ids. `record` tells records of an offset apart.
 
@@ -44,7 +45,7 @@ async def file_letters(
         [TIMESTAMP for _ in offsets],
         hashes,
         [None for _ in offsets],
-        [VALUE for _ in offsets],
+        [value for _ in offsets],
         [json.dumps(HEADERS) for _ in offsets],
         [reason for _ in offsets],
         [None for _ in offsets],

@@ -1,6 +1,6 @@
 -- The oldest letters whose copy is due, so many of each topic, by id: a topic whose copies cannot
--- leave holds up no other. Notes that they were read: mark_copied passes over a letter that changes
--- after this.
+-- leave holds up no other. Of each topic they end with the first that fills 16 MB: they are held in
+-- memory. Notes that they were read: mark_copied passes over a letter that changes after this.
 CREATE OR REPLACE FUNCTION pending_copies(p_limit integer)
 RETURNS TABLE (
     id bigint,
@@ -43,9 +43,13 @@ BEGIN
         SELECT r.id
         FROM due AS w
         CROSS JOIN LATERAL (
-            SELECT d.id FROM dead_letter AS d
+            SELECT d.id, sum(coalesce(octet_length(d.value), 0)) OVER (
+                ORDER BY d.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS bytes_before
+            FROM dead_letter AS d
             WHERE d.copied_at IS NULL AND d.topic = w.topic ORDER BY d.id LIMIT p_limit
         ) AS r
+        WHERE coalesce(r.bytes_before, 0) < 16 * 1024 * 1024
     );
     PERFORM FROM dead_letter AS d
     WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL

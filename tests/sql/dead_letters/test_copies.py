@@ -55,6 +55,15 @@ async def test_many_copies_of_one_topic_hold_up_none_of_another(worker: Connecti
     assert pending == sorted([*first[:2], *other, *behind])
 
 
+async def test_copies_that_are_read_at_once_are_bounded_by_their_bytes(worker: Connection) -> None:
+    large = await file_letters(worker, 1, 2, 3, value=bytes(9 * 1024 * 1024))
+    small = await file_letters(worker, 1, 2, topic="another topic")
+    pending = [row["id"] for row in await worker.fetch(_PENDING, 10)]
+    assert pending == [*large[:2], *small]
+    await worker.execute(_MARK, large[:2])
+    assert [row["id"] for row in await worker.fetch(_PENDING, 10)] == [large[2], *small]
+
+
 async def test_the_oldest_come_first_and_what_is_marked_comes_no_more(worker: Connection) -> None:
     letters = await file_letters(worker, 5, 6, 7, 8)
 
