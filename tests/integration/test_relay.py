@@ -247,6 +247,31 @@ async def test_topics_are_published_side_by_side() -> None:
     assert sorted(outbox.marked) == [1, 2]
 
 
+async def test_a_mistake_of_ours_is_not_hidden_by_a_fault_of_another_topic() -> None:
+    class Mistaken:
+        async def publish(self, records: Sequence[OutgoingRecord]) -> int:
+            if records[0].topic == "a":
+                raise Fault("kafka_error")
+            raise TypeError("a mistake")
+
+    with pytest.raises(TypeError, match="a mistake"):
+        await relay_of(OneRecordEach("a", "b"), Mistaken())()
+
+
+async def test_a_round_that_is_cut_off_while_it_publishes_leaves_nothing_that_sends(
+    kafka: Part, topic: str
+) -> None:
+    known = asyncio.all_tasks()
+    with pytest.MonkeyPatch.context() as patched:
+        without_leader(patched, topic)
+        async with publisher_on(kafka.address) as publisher:
+            relay = Relay(OneRecordEach(topic), publisher, 2.0)
+            with pytest.raises(Fault, match="kafka_unreachable"):
+                await relay()
+            assert asyncio.all_tasks() == known
+    assert (await read(kafka.address, topic))[0] == []
+
+
 async def test_without_a_broker_a_round_ends_as_a_fault_and_marks_nothing() -> None:
     outbox = OneRecordEach("a", "b")
     async with asyncio.timeout(5), publisher_on(f"{HOST}:{free_port()}") as publisher:

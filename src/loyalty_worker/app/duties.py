@@ -15,6 +15,8 @@ _log = get_logger(__name__)
 # Longer than any pause between two takes, so that a holder that works keeps the lease.
 _LEASE_SECONDS = 15.0
 _RELAY_SECONDS = 0.5
+# A round that is cut off ends its producers within two seconds.
+_ENDING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Duty:
 
 def relay_duty(name: str, outbox: Outbox, publisher: Publisher) -> Duty:
     """Return the duty that publishes an outbox, each time within its lease."""
-    publish = Relay(outbox, publisher, _LEASE_SECONDS - 1)
+    publish = Relay(outbox, publisher, _LEASE_SECONDS - _ENDING_SECONDS)
 
     async def relay_some() -> bool:
         return await publish() > 0

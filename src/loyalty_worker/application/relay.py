@@ -25,9 +25,11 @@ class Relay:
         """Publish a chunk and mark what the broker acknowledged; return how many that is.
 
         A crash between the two publishes again. The topics of a chunk are published side by side:
-        one that fails, or does not answer, holds up no other. Raises `Fault` in the end: nothing
-        is marked that was not acknowledged, and the rest stays due.
+        one that fails, or does not answer, stops no other, though each goes on by a chunk a round.
+        Raises `Fault` in the end: nothing is marked that was not acknowledged, and the rest stays
+        due.
         """
+        pending: list[OutgoingRecord] | None = None
         try:
             async with asyncio.timeout(self._seconds):
                 pending = sorted(await self._outbox.pending(_CHUNK), key=attrgetter("topic"))
@@ -38,14 +40,13 @@ class Relay:
                     ),
                     return_exceptions=True,
                 )
-        except TimeoutError:  # of the database's: a publisher gives up earlier
-            raise Fault("database_timeout") from None
-        done = 0
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-            done += result
-        return done
+        except TimeoutError:
+            raise Fault("database_timeout" if pending is None else "kafka_unreachable") from None
+        failures = [result for result in results if isinstance(result, BaseException)]
+        # a mistake of ours first: a fault of another topic must not hide it
+        for failure in sorted(failures, key=lambda one: isinstance(one, Fault)):
+            raise failure
+        return sum(result for result in results if isinstance(result, int))
 
     async def _publish(self, of_topic: Sequence[OutgoingRecord]) -> int:
         published = await self._publisher.publish(of_topic)

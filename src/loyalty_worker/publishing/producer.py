@@ -55,6 +55,10 @@ class KafkaPublisher:
                 for record in records:
                     await self._publish_one(record)
                     done += 1
+        except asyncio.CancelledError:
+            # it would go on sending, when somebody else may have the lease
+            await self._end(records[done].topic)
+            raise
         except (KafkaError, OSError, TimeoutError) as error:
             topic = records[done].topic
             await self._end(topic)
@@ -63,7 +67,7 @@ class KafkaPublisher:
                 topic=topic,
                 row=records[done].id,
                 error=type(error).__name__,
-                hint="it is tried again, and holds up no other topic; check the broker, that "
+                hint="it is tried again, other topics go on; check the broker, that "
                 "`loyalty topics create` made the topic, that its replicas are in sync, and that "
                 "its max.message.bytes fits",
             )
