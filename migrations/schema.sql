@@ -1373,6 +1373,7 @@ DECLARE
     v_players bigint := p_max_players;
     v_entries bigint := p_max_entries;
     v_found record;
+    v_returned boolean := false;
 BEGIN
     -- one casino at a time: only then do index scans begin at the player, and not at the casino
     FOR casino_id, v_in_scope IN
@@ -1394,10 +1395,9 @@ BEGIN
         last_player_id := v_found.last_player_id;
         suspects := v_found.suspects;
         IF players > 0 THEN
+            v_returned := true;
             RETURN NEXT;
-        ELSIF v_found.is_cut AND v_entries = p_max_entries
-            AND v_players IS NOT DISTINCT FROM p_max_players
-        THEN
+        ELSIF v_found.is_cut AND NOT v_returned THEN
             -- the first player alone has more entries
             RETURN QUERY
             SELECT * FROM compare_balances(
@@ -2924,9 +2924,13 @@ BEGIN
         SELECT r.id
         FROM due AS w
         CROSS JOIN LATERAL (
-            SELECT d.id FROM dead_letter AS d
+            SELECT d.id, sum(coalesce(octet_length(d.value), 0)) OVER (
+                ORDER BY d.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS bytes_before
+            FROM dead_letter AS d
             WHERE d.copied_at IS NULL AND d.topic = w.topic ORDER BY d.id LIMIT p_limit
         ) AS r
+        WHERE coalesce(r.bytes_before, 0) < 16 * 1024 * 1024
     );
     PERFORM FROM dead_letter AS d
     WHERE d.id = ANY (v_ids) AND d.copy_read_at IS NULL

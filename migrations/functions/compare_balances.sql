@@ -26,6 +26,7 @@ DECLARE
     v_players bigint := p_max_players;
     v_entries bigint := p_max_entries;
     v_found record;
+    v_returned boolean := false;
 BEGIN
     -- one casino at a time: only then do index scans begin at the player, and not at the casino
     FOR casino_id, v_in_scope IN
@@ -47,10 +48,9 @@ BEGIN
         last_player_id := v_found.last_player_id;
         suspects := v_found.suspects;
         IF players > 0 THEN
+            v_returned := true;
             RETURN NEXT;
-        ELSIF v_found.is_cut AND v_entries = p_max_entries
-            AND v_players IS NOT DISTINCT FROM p_max_players
-        THEN
+        ELSIF v_found.is_cut AND NOT v_returned THEN
             -- the first player alone has more entries
             RETURN QUERY
             SELECT * FROM compare_balances(

@@ -84,6 +84,16 @@ async def test_a_large_player_of_the_next_casino_waits_for_the_next_chunk(
     assert await walk(worker, await begin(worker), players=10, entries=4) == [(1, 0, 0), (1, 40, 0)]
 
 
+async def test_a_large_player_behind_others_is_not_looked_at_with_them_nor_they_again(
+    worker: Connection, superuser: Connection, casinos: list[uuid.UUID]
+) -> None:
+    first, second = sorted(casinos)[:2]
+    await plant(superuser, [account(first), account(second, *([1] * 5))])
+    compared = "SELECT casino_id, entries FROM compare_balances(NULL, NULL, NULL, NULL, 4)"
+    async with every_casino(worker):
+        assert [tuple(row) for row in await worker.fetch(compared)] == [(first, 0)]
+
+
 async def test_a_run_goes_on_after_the_last_chunk_that_was_committed(
     worker: Connection, superuser: Connection, casino: uuid.UUID, database: DatabaseUrls
 ) -> None:
