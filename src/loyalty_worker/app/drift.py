@@ -136,13 +136,14 @@ def alert_relay(settings: Settings, pool: asyncpg.Pool, publisher: Publisher) ->
 
 
 def _say_checked(summary: DriftSummary) -> None:
-    log = _log.info if summary.verdict == "clean" else _log.warning
-    log(
-        "drift_check_finished",
-        run=str(summary.run_id),
-        verdict=summary.verdict,
-        players=summary.players_checked,
-        drifted=summary.players_drifted,
-        largest_drift=summary.largest_drift,
-        hint=_HINTS.get(summary.verdict),
-    )
+    told = {
+        "run": str(summary.run_id),
+        "verdict": summary.verdict,
+        "players": summary.players_checked,
+        "drifted": summary.players_drifted,
+        "largest_drift": summary.largest_drift,
+    }
+    if summary.verdict == "clean":
+        _log.info("drift_check_finished", **told)
+    else:
+        _log.warning("drift_check_finished", **told, hint=_HINTS.get(summary.verdict))

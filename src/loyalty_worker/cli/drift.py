@@ -54,14 +54,14 @@ def check(
     it stood when it is run again within the hour.
     """
     summary = asyncio.run(_check(load_settings(), casino, actor))
+    if as_json:
+        print_json(as_row(summary))
+    elif summary.verdict != "abandoned":
+        print_line(_sentence(summary))
     if summary.verdict == "abandoned":
         raise CommandError(
             UNEXPECTED, f"run {summary.run_id} stood still for an hour and was given up; check anew"
         )
-    if as_json:
-        print_json(as_row(summary))
-    else:
-        print_line(_sentence(summary))
     if summary.verdict != "clean":
         say(
             f"`loyalty drift list --run {summary.run_id}` shows them,"

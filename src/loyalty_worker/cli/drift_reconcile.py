@@ -101,11 +101,11 @@ def _carry_out(work: Coroutine[Any, Any, None], repairs: Repairs, *, as_json: bo
         asyncio.run(work)
     except BaseException:
         if repairs.players:
-            _print(repairs, as_json=as_json)
             say(
                 f"ended after {len(repairs.done)} of {repairs.players} players;"
                 " run the command again for the rest"
             )
+            _print(repairs, as_json=as_json)
         raise
     _print(repairs, as_json=as_json)
 

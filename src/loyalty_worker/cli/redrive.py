@@ -63,8 +63,8 @@ def redrive(
         )
     except BaseException:
         if released:
-            _print(released, as_json=as_json, dry_run=dry_run)
             say("ended early; run the command again for the rest")
+            _print(released, as_json=as_json, dry_run=dry_run)
         raise
     _print(released, as_json=as_json, dry_run=dry_run)
     if failed or any(one.outcome.outcome is Outcome.DEAD_LETTERED for one in released):
