@@ -2924,7 +2924,10 @@ BEGIN
         SELECT r.id
         FROM due AS w
         CROSS JOIN LATERAL (
-            SELECT d.id, sum(coalesce(octet_length(d.value), 0)) OVER (
+            SELECT d.id, sum(
+                coalesce(octet_length(d.key), 0) + coalesce(octet_length(d.value), 0)
+                + octet_length(d.headers::text)
+            ) OVER (
                 ORDER BY d.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS bytes_before
             FROM dead_letter AS d

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlslips import Connection
@@ -10,7 +11,7 @@ from sqlslips import Connection
 GROUP = "loyalty-accrual"
 TOPIC = "rating-slip-closed"
 VALUE = b"\x00\xff{"
-HEADERS = [["dHJhY2U=", None], ["dHJhY2U=", "/w=="]]
+HEADERS: Sequence[Sequence[object]] = [["dHJhY2U=", None], ["dHJhY2U=", "/w=="]]
 TIMESTAMP = datetime(2026, 3, 14, tzinfo=UTC)
 _FILE = "SELECT file_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 _QUARANTINE = "SELECT quarantine_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -29,7 +30,9 @@ async def file_letters(
     record: str = "",
     topic: str = TOPIC,
     partition: int = 0,
+    key: bytes | None = None,
     value: bytes = VALUE,
+    headers: Sequence[Sequence[object]] = HEADERS,
 ) -> list[int]:
     """File a letter for each offset; return their ids. `record` tells records of an offset apart.
 
@@ -44,9 +47,9 @@ async def file_letters(
         list(offsets),
         [TIMESTAMP for _ in offsets],
         hashes,
-        [None for _ in offsets],
+        [key for _ in offsets],
         [value for _ in offsets],
-        [json.dumps(HEADERS) for _ in offsets],
+        [json.dumps(headers) for _ in offsets],
         [reason for _ in offsets],
         [None for _ in offsets],
         ["LY007" for _ in offsets],

@@ -2,7 +2,7 @@
 -- have one, and for the gauges those that are not reconciled yet. Critical: more than 1000 points,
 -- a damaged ledger whatever the points, or any finding where more than 5 % of the casino's players
 -- looked at have one. A casino that has no player at all was looked at too, but for one that was
--- added when the run was past it.
+-- added after the run began: it may have come behind the run.
 CREATE OR REPLACE FUNCTION judge_drift_findings(p_run_id uuid, p_casino_id uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp

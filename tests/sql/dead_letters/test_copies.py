@@ -1,6 +1,7 @@
 """Letters whose copy is due: read by the relay, and marked once the broker has them."""
 
 import json
+from typing import Any
 
 import asyncpg
 import pytest
@@ -55,8 +56,19 @@ async def test_many_copies_of_one_topic_hold_up_none_of_another(worker: Connecti
     assert pending == sorted([*first[:2], *other, *behind])
 
 
-async def test_copies_that_are_read_at_once_are_bounded_by_their_bytes(worker: Connection) -> None:
-    large = await file_letters(worker, 1, 2, 3, value=bytes(9 * 1024 * 1024))
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"value": bytes(9 * 1024 * 1024)},
+        {"key": bytes(9 * 1024 * 1024)},
+        {"headers": [["YQ==", "A" * 9 * 1024 * 1024]]},
+    ],
+    ids=["value", "key", "headers"],
+)
+async def test_copies_that_are_read_at_once_are_bounded_by_their_bytes(
+    worker: Connection, part: dict[str, Any]
+) -> None:
+    large = await file_letters(worker, 1, 2, 3, **part)
     small = await file_letters(worker, 1, 2, topic="another topic")
     pending = [row["id"] for row in await worker.fetch(_PENDING, 10)]
     assert pending == [*large[:2], *small]
